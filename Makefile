@@ -1,0 +1,54 @@
+# Every target installs what it needs into .venv by itself.
+# PYTHON=python3.12 chooses the interpreter; STORY=free chooses the demo's story.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && exit; \
+	done; echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/installed
+STORY ?=
+ARGS ?=
+
+.PHONY: help demo test check bench size install clean
+
+help: ## print every target with its sentence
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## a wallbox at work, in about a minute (STORY=free: from the keyboard)
+	@$(BIN)/wallbox demo $(if $(STORY),--story $(STORY)) $(ARGS)
+
+test: $(READY) ## run every test (ARGS="tests/test_keys.py -k name" runs some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## style and types: ruff, mypy over host/ and hw/, mypy with the ESP32 stubs over firmware/
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@sh host/check_firmware.sh $(BIN)
+
+bench: $(READY) ## measure memory, times and rates, each with its command
+	@$(BIN)/wallbox bench $(ARGS)
+
+size: $(READY) ## bytes per firmware module, and the heap after boot
+	@$(BIN)/wallbox size $(ARGS)
+
+install: $(READY) ## make .venv and install everything into it
+
+clean: ## remove .venv and everything that was made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "$(PYTHON) is missing or older than Python 3.10: install it, or name one with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing into $(VENV), once"
+	@$(PYTHON) -m venv $(VENV)
+	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+		$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@

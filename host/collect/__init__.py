@@ -1,0 +1,1 @@
+"""The collector: takes the boxes' records from MQTT, keeps each once, acknowledges them."""
