@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/installed
+STUBS := $(VENV)/stubs
+PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 STORY ?=
 ARGS ?=
 
@@ -28,7 +30,7 @@ test: $(READY) ## run every test (ARGS="tests/test_keys.py -k name" runs some)
 check: $(READY) ## style and types: ruff, mypy over host/ and hw/, mypy with the ESP32 stubs over firmware/
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@sh host/check_firmware.sh $(BIN)
+	@MYPYPATH=$(STUBS) $(BIN)/mypy --config-file mypy-firmware.ini --custom-typeshed-dir $(STUBS)
 
 bench: $(READY) ## measure memory, times and rates, each with its command
 	@$(BIN)/wallbox bench $(ARGS)
@@ -49,6 +51,6 @@ $(READY): pyproject.toml constraints.txt
 		echo "$(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing into $(VENV), once"
 	@$(PYTHON) -m venv $(VENV)
-	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
-		$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps --upgrade --target $(STUBS) micropython-esp32-stubs micropython-stdlib-stubs
 	@touch $@
