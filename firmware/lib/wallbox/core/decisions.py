@@ -1,0 +1,99 @@
+"""Decisions: levels, which drivers perform, and facts, which the ledger keeps.
+
+A decision is a tuple `(kind, value, ...)`. Kinds below LEVELS are facts, and
+their number is the record's kind in the ledger; the rest are levels, safe to
+perform twice.
+"""
+
+from micropython import const
+
+from . import fields
+
+BOOT = const(1)
+CLOCK = const(2)
+METER = const(3)
+INTERVAL = const(4)
+GAP_BEGIN = const(5)
+GAP_END = const(6)
+SESSION_BEGIN = const(7)
+SESSION_END = const(8)
+FAULT = const(9)
+CONFIGURATION = const(10)
+STATE = const(61)
+WATERMARK = const(62)
+
+LEVELS = const(64)
+CONTACTOR = const(64)  # 0 open, 1 closed
+PILOT_DUTY = const(65)  # per mille; 1000 = steady +12 V
+LAMP = const(66)  # a pattern of lamp.py
+METER_WANTED = const(67)  # 1: read the meter now
+
+# flags of INTERVAL
+PARTIAL = const(1)  # begins or ends inside its quarter
+
+# causes of a gap, a bit each
+GAP_POWER = const(1)
+GAP_METER = const(2)
+GAP_CLOCK = const(4)
+GAP_CAUSES = ("power", "meter", "clock")
+
+# stop reasons, OCPP 1.6 spelling
+REASONS = (
+    "Other",
+    "EVDisconnected",
+    "Local",
+    "Remote",
+    "DeAuthorized",
+    "PowerLoss",
+    "EmergencyStop",
+    "Reboot",
+)
+REASON_EV_DISCONNECTED = const(1)
+REASON_POWER_LOSS = const(5)
+
+_REGISTER = (("register_wh", 5), ("meter_id", 4))
+
+FACTS = {
+    BOOT: ("BOOT", (("cause", 1), ("firmware", 0))),
+    CLOCK: ("CLOCK", (("utc_ms", 6), ("before_utc_s", 4), ("before_quality", 1))),
+    METER: ("METER", _REGISTER + (("identity", 0),)),
+    INTERVAL: (
+        "INTERVAL",
+        _REGISTER
+        + (
+            ("energy_wh", 4),
+            ("end_utc_s", 4),
+            ("end_quality", 1),
+            ("interval_s", 2),
+            ("flags", 1),
+        ),
+    ),
+    GAP_BEGIN: ("GAP_BEGIN", _REGISTER + (("from_utc_s", 4), ("from_quality", 1), ("cause", 1))),
+    GAP_END: (
+        "GAP_END",
+        _REGISTER
+        + (("energy_wh", 4), ("from_utc_s", 4), ("from_quality", 1), ("cause", 1)),
+    ),
+    SESSION_BEGIN: ("SESSION_BEGIN", _REGISTER + (("session", 4),)),
+    SESSION_END: (
+        "SESSION_END",
+        _REGISTER
+        + (
+            ("session", 4),
+            ("energy_wh", 4),
+            ("begin_utc_s", 4),
+            ("begin_quality", 1),
+            ("reason", 1),
+            ("status", 1),
+        ),
+    ),
+    FAULT: ("FAULT", (("refusal", 1), ("detail", 4))),
+    CONFIGURATION: ("CONFIGURATION", (("digest", 0),)),
+    STATE: ("STATE", (("state", 0),)),
+    WATERMARK: ("WATERMARK", (("acknowledged", 4),)),
+}
+
+
+def pack_into(buf, offset: int, fact) -> int:
+    """Packs the payload of a fact (not its kind); returns the end. ValueError names a bad field."""
+    return fields.pack_into(buf, offset, FACTS[fact[0]][1], fact, 1)

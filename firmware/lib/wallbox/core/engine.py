@@ -1,0 +1,126 @@
+"""One function decides: decisions = step(state, event, now).
+
+It does no I/O and reads no clock. Denying levels come first, then the facts,
+then granting levels: deny first, write after; write first, grant after.
+"""
+
+from micropython import const
+
+from . import decisions, events, fields, status
+from . import state as memory
+from .rules import (
+    NEVER,
+    commissioning,
+    contactor,
+    intervals,
+    metering,
+    pilot,
+    session,
+    storage,
+    timekeeping,
+)
+
+State = memory.State
+
+_STEADY = const(1000)  # pilot at +12 V without PWM
+_LEAST_MA = const(6000)  # IEC 61851-1 has no code below 6 A: pause
+
+RULES = (commissioning, timekeeping, metering, intervals, pilot, contactor, storage, session)
+
+_handlers = tuple(rule.handle for rule in RULES[:-1])
+_refusers = tuple(rule.refuse for rule in RULES if hasattr(rule, "refuse"))
+_recallers = tuple(rule.recall for rule in RULES if hasattr(rule, "recall"))
+_dues = tuple(rule.due for rule in RULES if hasattr(rule, "due"))
+
+
+def step(state, event, now: int) -> list:
+    """The decisions that event brings about; the list is valid until the next call.
+
+    event is a list as in events.py, now is ms since boot and never falls.
+    Afterwards state.due tells when a TICK is wanted at the latest.
+    """
+    facts = state.facts
+    facts.clear()
+    state.decisions.clear()
+    for handle in _handlers:
+        handle(state, event, now, facts)
+    state.refusals = _refusals(state)
+    session.handle(state, event, now, facts)
+    _levels(state, now)
+    state.due = _due(state)
+    return state.decisions
+
+
+def recall(state, fact, utc_s: int, quality: int) -> None:
+    """Folds one fact of the ledger (oldest first) into state, after a power cut."""
+    if fact[0] == decisions.STATE:
+        memory.restore(state, memory.LASTING, fact[1], 0, len(fact[1]))
+        return
+    for rule_recall in _recallers:
+        rule_recall(state, fact, utc_s, quality)
+
+
+def snapshot(state, buf) -> int:
+    """Packs what recall() needs into buf; returns the length (payload of a STATE fact)."""
+    return memory.pack_into(state, memory.LASTING, buf, 0)
+
+
+def pack(state, buf) -> int:
+    """Packs the whole state into buf, for digests and replay; returns the length."""
+    return memory.pack_into(state, memory.ALL, buf, 0)
+
+
+SNAPSHOT_SIZE = fields.size(memory.LASTING)
+STATE_SIZE = fields.size(memory.ALL)
+
+
+def _refusals(state) -> int:
+    bits = 0
+    for refuse in _refusers:
+        bits |= refuse(state)
+    return bits
+
+
+def _levels(state, now: int) -> None:
+    state.limit_ma = state.installation_limit_ma
+    allowed = (
+        state.refusals == 0
+        and state.session_phase == session.OPEN
+        and state.limit_ma >= _LEAST_MA
+        and events.B <= state.letter <= events.C
+    )
+    # 0.6 A per per cent of duty, rounded down: never above the limit
+    duty_permille = state.limit_ma // 60 if allowed else _STEADY
+    closed = 1 if allowed and state.letter == events.C else 0
+    out = state.decisions
+    if state.contactor and not closed:
+        state.contactor = 0
+        state.contactor_at = now
+        out.append((decisions.CONTACTOR, 0))
+    if state.duty_permille != duty_permille and duty_permille == _STEADY:
+        state.duty_permille = duty_permille
+        out.append((decisions.PILOT_DUTY, duty_permille))
+    out.extend(state.facts)
+    if state.duty_permille != duty_permille:
+        state.duty_permille = duty_permille
+        out.append((decisions.PILOT_DUTY, duty_permille))
+    if closed and not state.contactor:
+        state.contactor = 1
+        state.contactor_at = now
+        out.append((decisions.CONTACTOR, 1))
+    lamp = status.of(state)
+    if state.lamp != lamp:
+        state.lamp = lamp
+        out.append((decisions.LAMP, lamp))
+    if state.wanted == 1:
+        state.wanted = 2
+        out.append((decisions.METER_WANTED, 1))
+
+
+def _due(state) -> int:
+    nearest = NEVER
+    for due in _dues:
+        at = due(state)
+        if at < nearest:
+            nearest = at
+    return nearest

@@ -1,0 +1,168 @@
+"""Intervals and gaps (M4, M5): at any cut, the sum of all parts is register end - start.
+
+Intervals end at UTC multiples of interval_s, with the register as read there.
+Where power, meter or clock were missing, a gap takes their place: from the last
+known register to the first new one, nothing spread, nothing invented.
+"""
+
+from micropython import const
+
+from .. import clock, decisions, events
+from . import NEVER
+from .metering import read_now, want
+
+_GRACE_MAX_S = const(30)  # how late the reading at a boundary may come
+
+
+def recall(state, fact, utc_s: int, quality: int) -> None:
+    kind = fact[0]
+    if kind == decisions.METER and not state.accounted:
+        _account(state, fact[1], utc_s, quality)
+    elif kind == decisions.INTERVAL:
+        _account(state, fact[1], fact[4], fact[5])
+    elif kind == decisions.GAP_BEGIN:
+        state.gap_open = 1
+        state.gap_utc_s = fact[3]
+        state.gap_quality = fact[4]
+        state.gap_cause = fact[5]
+    elif kind == decisions.GAP_END:
+        _account(state, fact[1], utc_s, quality)
+
+
+def handle(state, event, now: int, out: list) -> None:
+    if event[0] == events.BOOT:
+        _after_power_cut(state, event, out)
+    elif state.gap_open == 0:
+        if state.clock_jumped:
+            _lose(state, decisions.GAP_CLOCK, out)
+        elif clock.utc_s(state, now) >= state.boundary_utc_s + _grace_s(state):
+            _lose(state, decisions.GAP_METER, out)
+    if read_now(state, event, now):
+        _reading(state, out)
+    _ask(state, now)
+
+
+def _lose(state, cause: int, out: list) -> None:
+    _open_gap(state, cause, state.known_wh, state.known_utc_s, state.known_quality, out)
+
+
+def _ask(state, now: int) -> None:
+    """Asks for the reading that is due, or says what a gap still waits for."""
+    if state.gap_open:
+        if not clock.valid(state):
+            state.gap_cause |= decisions.GAP_CLOCK
+        elif state.meter_silent:
+            state.gap_cause |= decisions.GAP_METER
+        elif state.reading:
+            want(state)
+    elif clock.utc_s(state, now) >= state.boundary_utc_s:
+        want(state)
+
+
+def _grace_s(state) -> int:
+    return min(_GRACE_MAX_S, (state.interval_s + 1) // 2)
+
+
+def _after_power_cut(state, event, out: list) -> None:
+    """The last heartbeat, if younger than the last record, is the best known begin of the gap."""
+    state.boundary_utc_s = 0
+    if not state.accounted:
+        return
+    if state.gap_open:
+        state.gap_cause |= decisions.GAP_POWER
+        return
+    register_wh, utc_s, quality = state.accounted_wh, state.accounted_utc_s, state.accounted_quality
+    if event[3] and event[4] >= register_wh and event[5] >= utc_s:
+        register_wh, utc_s, quality = event[4], event[5], event[6]
+    _open_gap(state, decisions.GAP_POWER, register_wh, utc_s, quality, out)
+
+
+def _open_gap(state, cause: int, register_wh: int, utc_s: int, quality: int, out: list) -> None:
+    if register_wh != state.accounted_wh or utc_s != state.accounted_utc_s:
+        _close_interval(state, register_wh, utc_s, quality, decisions.PARTIAL, out)
+    state.gap_open = 1
+    state.gap_cause = cause
+    state.gap_utc_s = utc_s
+    state.gap_quality = quality
+    state.boundary_utc_s = 0
+    out.append((decisions.GAP_BEGIN, register_wh, state.meter_id, utc_s, quality, cause))
+
+
+def _reading(state, out: list) -> None:
+    state.known_wh = state.register_wh
+    state.known_utc_s = state.reading_utc_s
+    state.known_quality = state.reading_quality
+    if not state.accounted:
+        _account(state, state.known_wh, state.known_utc_s, state.known_quality)
+        if clock.valid(state):
+            _begin_interval(state, decisions.PARTIAL)
+        else:
+            _open_gap(state, decisions.GAP_CLOCK, state.known_wh, 0, events.UNKNOWN, out)
+    elif state.gap_open:
+        if clock.valid(state):
+            _close_gap(state, out)
+    elif state.known_utc_s >= state.boundary_utc_s:
+        partial = state.interval_partial
+        _close_interval(
+            state, state.known_wh, state.boundary_utc_s, state.known_quality, partial, out
+        )
+        _begin_interval(state, 0)
+
+
+def _close_gap(state, out: list) -> None:
+    out.append(
+        (
+            decisions.GAP_END,
+            state.register_wh,
+            state.meter_id,
+            state.register_wh - state.accounted_wh,
+            state.gap_utc_s,
+            state.gap_quality,
+            state.gap_cause,
+        )
+    )
+    _account(state, state.register_wh, state.reading_utc_s, state.reading_quality)
+    _begin_interval(state, decisions.PARTIAL)
+
+
+def _close_interval(
+    state, register_wh: int, utc_s: int, quality: int, flags: int, out: list
+) -> None:
+    out.append(
+        (
+            decisions.INTERVAL,
+            register_wh,
+            state.meter_id,
+            register_wh - state.accounted_wh,
+            utc_s,
+            quality,
+            state.interval_s,
+            flags,
+        )
+    )
+    _account(state, register_wh, utc_s, quality)
+
+
+def _account(state, register_wh: int, utc_s: int, quality: int) -> None:
+    state.accounted = 1
+    state.accounted_wh = register_wh
+    state.accounted_utc_s = utc_s
+    state.accounted_quality = quality
+    state.gap_open = 0
+    state.gap_cause = 0
+
+
+def _begin_interval(state, partial: int) -> None:
+    utc_s = state.reading_utc_s
+    if utc_s % state.interval_s == 0:
+        partial = 0
+    state.boundary_utc_s = utc_s - utc_s % state.interval_s + state.interval_s
+    state.interval_partial = partial
+
+
+def due(state) -> int:
+    if state.gap_open or state.boundary_utc_s == 0:
+        return NEVER
+    if state.wanted == 0:
+        return clock.when(state, state.boundary_utc_s)
+    return clock.when(state, state.boundary_utc_s + _grace_s(state))

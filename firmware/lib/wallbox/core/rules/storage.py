@@ -1,0 +1,24 @@
+"""What cannot be stored is not sold: a full or failed ledger refuses power."""
+
+from .. import events, refusals
+
+
+def handle(state, event, now: int, out: list) -> None:
+    if event[0] == events.LEDGER:
+        state.ledger_fill_permille = event[1]
+        state.ledger_full = event[2]
+        state.ledger_failed = event[3]
+
+
+def refuse(state) -> int:
+    bits = 0
+    if state.ledger_failed:
+        bits |= 1 << refusals.LEDGER_FAILED
+    if state.ledger_full and not running(state):
+        bits |= 1 << refusals.LEDGER_FULL
+    return bits
+
+
+def running(state) -> bool:
+    """True while a session runs: it may finish on the reserve that a full ledger keeps."""
+    return state.session_phase == 2

@@ -1,0 +1,26 @@
+"""The clock: when it is set or jumps, a fact ties ms since boot to UTC. Nothing acts on an unset clock."""
+
+from micropython import const
+
+from .. import clock, decisions, events
+
+JUMP_MS = const(2000)  # smaller corrections are adopted without a word
+
+
+def handle(state, event, now: int, out: list) -> None:
+    state.clock_jumped = 0
+    if event[0] != events.CLOCK:
+        return
+    before_utc_s = clock.utc_s(state, now)
+    before_quality = state.clock_quality
+    was_valid = clock.valid(state)
+    jump_ms = event[1] - (state.clock_utc_ms + now - state.clock_at)
+    state.clock_utc_ms = event[1]
+    state.clock_at = now
+    state.clock_quality = event[2]
+    if not clock.valid(state):
+        return
+    jumped = not -JUMP_MS < jump_ms < JUMP_MS
+    if jumped or not was_valid:
+        out.append((decisions.CLOCK, event[1], before_utc_s, before_quality))
+        state.clock_jumped = 1 if was_valid else 0

@@ -1,0 +1,102 @@
+"""Plays events into the core and keeps what it decided, for tests that read as stories."""
+
+from wallbox.core import clock, decisions, engine, events
+
+UTC_S = 1_790_000_200  # 100 s after a quarter
+
+
+class Player:
+    """A core with a meter, a car and a clock in the hands of the test."""
+
+    def __init__(self, interval_s: int = 900, limit_ma: int = 16_000):
+        self.state = engine.State()
+        self.now = 0
+        self.register_wh = 1_000_000
+        self.log: list[tuple] = []  # (now, decision)
+        self.facts: list[tuple] = []
+        self.fact_times: list[tuple[int, int]] = []  # (utc_s, quality) of each fact
+        self.send(events.CONFIG, 1, limit_ma, interval_s, b"\x01" * 8)
+
+    def send(self, kind: int, *values) -> list[tuple]:
+        event = [kind, *values] + [0] * (events.MAX_FIELDS - 1 - len(values))
+        packed = bytearray(256)
+        events.unpack_into(event, packed, 0, events.pack_into(packed, 0, event))
+        taken = list(engine.step(self.state, event, self.now))
+        for decision in taken:
+            self.log.append((self.now, decision))
+            if decision[0] < decisions.LEVELS:
+                decisions.pack_into(packed, 0, decision)
+                self.facts.append(decision)
+                self.fact_times.append(
+                    (clock.utc_s(self.state, self.now), self.state.clock_quality)
+                )
+        return taken
+
+    def boot(self, boot: int = 1, heartbeat: tuple | None = None, cause: int = 1) -> list[tuple]:
+        known, (register_wh, utc_s, quality) = bool(heartbeat), heartbeat or (0, 0, 0)
+        return self.send(events.BOOT, boot, cause, known, register_wh, utc_s, quality, b"1.0")
+
+    def identity(self, meter_id: int = 42) -> list[tuple]:
+        return self.send(events.METER_IDENTITY, meter_id, b"maker\0model\0serial")
+
+    def read(self, add_wh: int = 0) -> list[tuple]:
+        self.register_wh += add_wh
+        return self.send(events.METER_READING, self.register_wh, *[0] * 11)
+
+    def clock(self, utc_s: int = UTC_S, quality: int = events.SYNCHRONISED) -> list[tuple]:
+        return self.send(events.CLOCK, utc_s * 1000, quality)
+
+    def pilot(self, letter: str) -> list[tuple]:
+        return self.send(events.PILOT, events.LETTERS.index(letter), 0, 0)
+
+    def tick(self) -> list[tuple]:
+        return self.send(events.TICK)
+
+    def follow(self) -> None:
+        """The contactor does as it was told."""
+        self.send(events.CONTACTOR, self.state.contactor)
+
+    def run(self, seconds: int, power_w: int = 0, read_s: int = 10) -> None:
+        """Lets time go by with a reading every read_s and ticks when they are due."""
+        end = self.now + seconds * 1000
+        start, start_wh = self.now, self.register_wh
+        following = self.now + read_s * 1000
+        while self.now < end:
+            at = min(end, following, max(self.now + 1, self.state.due))
+            self.now = at
+            if at >= following or self.state.wanted:
+                register_wh = start_wh + power_w * (at - start) // 3_600_000
+                self.read(register_wh - self.register_wh)
+                following = at + read_s * 1000
+            else:
+                self.tick()
+
+    def ready(self) -> None:
+        """Boot, clock, meter: as a box that was just switched on at home."""
+        self.boot()
+        self.clock()
+        self.identity()
+        self.read()
+
+    def charge(self) -> None:
+        """The car is plugged in, asks for power and gets it."""
+        self.pilot("B")
+        self.read()
+        self.pilot("C")
+        self.follow()
+
+    def of_kind(self, kind: int) -> list[tuple]:
+        return [fact for fact in self.facts if fact[0] == kind]
+
+    def survivor(self) -> "Player":
+        """The box after a power cut that forgot all but its ledger."""
+        after = Player(self.state.interval_s, self.state.installation_limit_ma)
+        for fact, (utc_s, quality) in zip(self.facts, self.fact_times, strict=True):
+            engine.recall(after.state, fact, utc_s, quality)
+        after.register_wh = self.register_wh
+        return after
+
+
+def accounted_wh(facts: list[tuple]) -> int:
+    """Energy of all intervals and gaps."""
+    return sum(fact[3] for fact in facts if fact[0] in (decisions.INTERVAL, decisions.GAP_END))
