@@ -1,0 +1,68 @@
+"""What tests share: the real broker, the real interpreter, seeds, and the rule against skipping."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import hypothesis
+import pytest
+
+from tests.interpreter import Interpreter
+from tests.mosquitto import Mosquitto, mosquitto_path
+
+hypothesis.settings.register_profile(
+    "wallbox", derandomize=True, deadline=None, print_blob=True, max_examples=100
+)
+hypothesis.settings.load_profile("wallbox")
+
+NO_MOSQUITTO = "mosquitto is not installed: apt-get install mosquitto"
+SEED_VARIABLE = "WALLBOX_SEED"
+NO_SKIPS_VARIABLE = "WALLBOX_NO_SKIPS"
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    """A real broker on a free port of this machine, started, without passwords; a test that
+    needs users, an ACL or more lines of configuration calls `mosquitto.reconfigure(...)`."""
+    if mosquitto_path() is None:
+        pytest.skip(NO_MOSQUITTO)
+    broker = Mosquitto(tmp_path / "mosquitto")
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def micropython():
+    """The real interpreter: `micropython.run(code)`, `.path`."""
+    path = shutil.which("micropython") or ""
+    return Interpreter(path)
+
+
+@pytest.fixture
+def seed(request) -> int:
+    """The seed of a test that draws at random: WALLBOX_SEED, or one fixed by the test's name."""
+    text = os.environ.get(SEED_VARIABLE)
+    value = int(text) if text else sum(request.node.name.encode()) * 2654435761 % 2**32
+    print(f"seed {value} (repeat with {SEED_VARIABLE}={value})")
+    return value
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    """Under WALLBOX_NO_SKIPS=1 a skipped test is a failure; this lists them."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get(NO_SKIPS_VARIABLE):
+        terminalreporter.write_line(f"{NO_SKIPS_VARIABLE} is set and these tests were skipped:")
+        for report in skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+            terminalreporter.write_line(f"  {report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    if not os.environ.get(NO_SKIPS_VARIABLE) or exitstatus != pytest.ExitCode.OK:
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
