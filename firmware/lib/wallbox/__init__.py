@@ -1,0 +1,1 @@
+"""The wallbox agent: a metering charge point."""

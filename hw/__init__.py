@@ -1,0 +1,1 @@
+"""Hardware: boards as data, the simulated box and its world."""
