@@ -97,3 +97,14 @@ FACTS = {
 def pack_into(buf, offset: int, fact) -> int:
     """Packs the payload of a fact (not its kind); returns the end. ValueError names a bad field."""
     return fields.pack_into(buf, offset, FACTS[fact[0]][1], fact, 1)
+
+
+def unpack(kind: int, payload) -> list:
+    """A record's payload as `[kind, value, ...]`, None for a kind this firmware does not know.
+
+    ValueError if the payload is not of the kind's length.
+    """
+    entry = FACTS.get(kind)
+    if entry is None:
+        return None
+    return [kind] + fields.unpack(entry[1], payload, 0, len(payload))

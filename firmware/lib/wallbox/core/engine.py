@@ -47,7 +47,7 @@ def step(state, event, now: int) -> list:
     state.refusals = _refusals(state)
     session.handle(state, event, now, facts)
     _levels(state, now)
-    state.due = _due(state)
+    state.due = max(now, _due(state))
     return state.decisions
 
 

@@ -91,7 +91,7 @@ def pack_into(buf, offset: int, event) -> int:
 
 
 def unpack_into(event, buf, offset: int, end: int) -> None:
-    """Fills a list of MAX_FIELDS from packed bytes. ValueError on an unknown kind or a wrong length."""
+    """Fills a list of MAX_FIELDS from packed bytes. ValueError if kind or length is wrong."""
     kind = buf[offset]
     if kind >= len(KINDS):
         raise ValueError("kind")

@@ -6,7 +6,7 @@ number, 0 for "bytes up to the end" (last field only).
 
 
 def pack_into(buf, offset: int, layout, values, first: int = 0) -> int:
-    """Write values[first:] into buf at offset; returns the end. ValueError names a field out of range."""
+    """Writes values[first:] at offset; returns the end. ValueError names a field out of range."""
     for name, width in layout:
         value = values[first]
         first += 1
@@ -30,7 +30,7 @@ def pack_into(buf, offset: int, layout, values, first: int = 0) -> int:
 
 
 def unpack_into(values, first: int, layout, buf, offset: int, end: int) -> None:
-    """Read the fields of buf[offset:end] into values[first:]. ValueError if too short or too long."""
+    """Reads buf[offset:end] into values[first:]. ValueError if too short or too long."""
     for name, width in layout:
         if width == 0:
             values[first] = bytes(buf[offset:end])

@@ -1,4 +1,4 @@
-"""Reasons why the box gives no power. Each is one bit of `state.refusals`; lowest bit wins the lamp."""
+"""Why the box gives no power: each reason is one bit of `state.refusals`, the lowest wins."""
 
 from micropython import const
 
@@ -15,9 +15,9 @@ LEDGER_FULL = const(7)
 TABLE = (
     ("ConfigurationInvalid", "The configuration is not valid; repair config.json over USB."),
     ("PowerSwitchFailure", "The contactor does not follow its command; call the installer."),
-    ("EVCommunicationError", "The control pilot reports a fault; unplug the car and look at the cable."),
+    ("EVCommunicationError", "The control pilot is faulty; unplug the car and look at the cable."),
     ("LedgerFailure", "The box cannot store what it measures; call the operator."),
-    ("MeterExchanged", "The sub-meter is not the one this box knows; the operator must approve it."),
+    ("MeterExchanged", "The sub-meter is not the one this box knows; call the operator."),
     ("PowerMeterFailure", "The sub-meter's values are not plausible; call the installer."),
     ("PowerMeterSilent", "The sub-meter does not answer; call the installer."),
     ("LedgerFull", "The memory for metered data is full; the box must get online first."),

@@ -1,4 +1,4 @@
-"""All that the core remembers, as one table; what must outlive a power cut is packed for the ledger."""
+"""All that the core remembers, as tables; LASTING goes to the ledger and outlives power cuts."""
 
 from . import fields
 

@@ -1,4 +1,4 @@
-"""The contactor must follow its command; one that does not is a latched fault until the next boot."""
+"""The contactor must follow its command; one that does not is a fault until the next boot."""
 
 from micropython import const
 

@@ -1,4 +1,4 @@
-"""The clock: when it is set or jumps, a fact ties ms since boot to UTC. Nothing acts on an unset clock."""
+"""The clock: when it is set or jumps, a fact ties ms since boot to UTC."""
 
 from micropython import const
 
@@ -14,6 +14,8 @@ def handle(state, event, now: int, out: list) -> None:
     before_utc_s = clock.utc_s(state, now)
     before_quality = state.clock_quality
     was_valid = clock.valid(state)
+    if was_valid and event[2] < events.RELATIVE:
+        return  # a guess never replaces a known time
     jump_ms = event[1] - (state.clock_utc_ms + now - state.clock_at)
     state.clock_utc_ms = event[1]
     state.clock_at = now

@@ -1,0 +1,115 @@
+"""The agent: takes an event, lets the core decide, performs, remembers; no wait in between."""
+
+from .core import clock as core_clock
+from .core import decisions, engine, events
+from .store.ring import StoreError
+
+_FULL_PERMILLE = 970  # the rest is kept for what a running session still has to write
+_STEADY = 1000
+_FAULTED = 7
+
+
+class Agent:
+    """drivers: object with contactor, pilot, lamp and sampling. boot: the number of this boot."""
+
+    def __init__(self, inbox, ledger, trace, drivers, boot: int):
+        self.state = engine.State()
+        self.inbox = inbox
+        self.ledger = ledger
+        self.trace = trace
+        self.drivers = drivers
+        self.boot = boot
+        self.halted = False  # True while the ledger takes nothing: no power, no history
+        self.taken = 0
+        self._durable = engine.State()  # what the ledger alone would tell
+        self._event = bytearray(256)
+        self._payload = bytearray(228)
+        self._snapshot = bytearray(engine.SNAPSHOT_SIZE)
+        self._ledger_told = -1
+        ledger.state_source = self._state_source
+
+    def recover(self, config_event: list, boot_event: list, now: int) -> None:
+        """Rebuilds the state from the ledger, then takes the events that begin a boot."""
+        self._durable = engine.State()
+        for kind, quality, utc_s, payload in self.ledger.recent():
+            fact = decisions.unpack(kind, payload)
+            if fact is not None:
+                engine.recall(self._durable, fact, utc_s, quality)
+        self.state = engine.State()
+        length = engine.snapshot(self._durable, self._snapshot)
+        snapshot = bytes(self._snapshot[:length])
+        engine.recall(self.state, (decisions.STATE, snapshot), 0, 0)
+        self.halted = False
+        self.take(config_event, now)
+        self.take(boot_event, now)
+
+    def take(self, event: list, now: int) -> None:
+        """One event: to the trace, to the core, then what the core decided, in its order."""
+        self.taken += 1
+        length = events.pack_into(self._event, 0, event)
+        self.trace.append_event(self._event, length, now)
+        if self.halted:
+            return
+        for decision in engine.step(self.state, event, now):
+            if decision[0] >= decisions.LEVELS:
+                self._perform(decision[0], decision[1])
+            elif not self._write(decision, now):
+                self._halt()
+                return
+        if event[0] == events.METER_READING:
+            self.flush_trace(now)
+
+    def flush_trace(self, now: int) -> None:
+        state = self.state
+        self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
+
+    def tell_ledger(self) -> None:
+        """Offers the ledger's fill level to the core, when it has moved."""
+        fill_permille = self.ledger.fill_permille
+        full = 1 if fill_permille >= _FULL_PERMILLE else 0
+        told = fill_permille // 10 * 2 + full
+        if told == self._ledger_told:
+            return
+        event = self.inbox.claim(events.LEDGER)
+        if event:
+            event[1] = fill_permille
+            event[2] = full
+            event[3] = 0
+            self.inbox.commit()
+            self._ledger_told = told
+
+    def _perform(self, kind: int, value: int) -> None:
+        drivers = self.drivers
+        if kind == decisions.CONTACTOR:
+            drivers.contactor.set(value)
+        elif kind == decisions.PILOT_DUTY:
+            drivers.pilot.set_duty(value)
+        elif kind == decisions.LAMP:
+            drivers.lamp.show(value)
+        elif kind == decisions.METER_WANTED:
+            drivers.sampling.want()
+
+    def _write(self, fact: tuple, now: int) -> bool:
+        state = self.state
+        length = decisions.pack_into(self._payload, 0, fact)
+        utc_s = core_clock.utc_s(state, now)
+        quality = state.clock_quality
+        try:
+            self.ledger.append(fact[0], quality, self.boot, now, utc_s, self._payload, length)
+        except StoreError as error:
+            print("ledger:", error)
+            return False
+        engine.recall(self._durable, fact, utc_s, quality)
+        return True
+
+    def _halt(self) -> None:
+        """What cannot be stored is not sold. recover() ends it."""
+        self.halted = True
+        self.drivers.contactor.set(0)
+        self.drivers.pilot.set_duty(_STEADY)
+        self.drivers.lamp.show(_FAULTED)
+
+    def _state_source(self) -> tuple:
+        length = engine.snapshot(self._durable, self._snapshot)
+        return decisions.STATE, memoryview(self._snapshot)[:length]
+

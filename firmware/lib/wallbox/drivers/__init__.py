@@ -1,0 +1,1 @@
+"""One device a file: they sense and act, and hold no rule."""

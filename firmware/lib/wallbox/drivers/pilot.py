@@ -1,0 +1,66 @@
+"""The control pilot of IEC 61851-1: duty out, car's letter back from sampled voltages."""
+
+from micropython import const
+
+from ..core import events
+
+_SAMPLES = const(32)  # about 2.5 periods of 1 kHz at 80 us a reading
+_STEADY = const(1000)
+
+# lowest mV of each letter's band on the pilot; nominal +12, +9, +6, +3, 0 V
+_LIMITS_MV = ((10_500, events.A), (7_500, events.B), (4_500, events.C), (1_500, events.D))
+_DIODE_MV = const(-10_000)  # with PWM the car's diode lets the low phase reach -12 V
+
+
+class Pilot:
+    """pwm: machine.PWM at 1 kHz. adc: machine.ADC behind the board's divider.
+
+    pilot_mv = adc_mv * scale_permille // 1000 + offset_mv
+    """
+
+    def __init__(self, pwm, adc, scale_permille: int, offset_mv: int):
+        self._pwm = pwm
+        self._adc = adc
+        self._scale_permille = scale_permille
+        self._offset_mv = offset_mv
+        self._duty_permille = _STEADY
+        self._candidate = events.NONE
+        self.letter = events.NONE
+        self.high_mv = 0
+        self.low_mv = 0
+        self.set_duty(_STEADY)
+
+    def set_duty(self, duty_permille: int) -> None:
+        """1000 = steady +12 V; 100..850 offers duty * 0.06 A."""
+        self._duty_permille = duty_permille
+        self._pwm.duty_u16(duty_permille * 65_535 // 1000)
+
+    def sample(self) -> bool:
+        """Reads the pilot; True when the letter has changed (two samples agree)."""
+        high_uv = low_uv = self._adc.read_uv()
+        for _ in range(_SAMPLES - 1):
+            value_uv = self._adc.read_uv()
+            if value_uv > high_uv:
+                high_uv = value_uv
+            elif value_uv < low_uv:
+                low_uv = value_uv
+        self.high_mv = self._to_pilot_mv(high_uv)
+        self.low_mv = self._to_pilot_mv(low_uv)
+        letter = self._letter()
+        settled = letter == self._candidate
+        self._candidate = letter
+        if not settled or letter == self.letter:
+            return False
+        self.letter = letter
+        return True
+
+    def _to_pilot_mv(self, adc_uv: int) -> int:
+        return adc_uv // 1000 * self._scale_permille // 1000 + self._offset_mv
+
+    def _letter(self) -> int:
+        if self._duty_permille < _STEADY and self.high_mv < 10_500 and self.low_mv > _DIODE_MV:
+            return events.E  # connected, but no diode: not a car
+        for limit_mv, letter in _LIMITS_MV:
+            if self.high_mv >= limit_mv:
+                return letter
+        return events.E if self.high_mv > -4_500 else events.F

@@ -1,0 +1,152 @@
+"""What of a meter's values is believed. Integers only; `now` in ms; max_w in W; registers in Wh.
+
+A register is believed if it did not go back, if no more was added than the installation can
+draw in the time, and if a second reading agrees whenever there is no recent one to compare with.
+"""
+
+from micropython import const
+
+from . import meter_reasons as reasons
+
+RESUME_WH = const(100_000)  # growth believed after a time of unknown length (reboot)
+_LATENCY_S = const(10)  # a meter may bring its register up to date that late
+_CONFIRM_S = const(20)  # growth of longer than this at max_w needs a second reading
+_CANDIDATE_MS = const(60_000)
+_WINDOW_WH = const(300)
+_WINDOW_MS = const(10_000)  # a longer pause between readings begins a new window
+
+MAX_VOLTAGE_MV = const(400_000)
+MAX_CURRENT_MA = const(200_000)
+MAX_REGISTER_WH = const(10_000_000_000)
+
+
+class Register:
+    """History of the import register: `judge` each reading, in order."""
+
+    def __init__(self, max_w: int, step_wh: int):
+        self.max_w = max_w
+        self.step_wh = step_wh
+        self.last_wh = -1  # last believed, -1 = none
+        self.last_at = -1  # when; -1 = not in this boot
+        self._bound_wh = RESUME_WH
+        self._candidate_wh = -1
+        self._candidate_at = 0
+        self._spike_wh = -1
+
+    def resume(self, register_wh: int, elapsed_ms: int) -> None:
+        """The last believed register from before a reboot; elapsed_ms < 0: who knows how long ago."""
+        self.last_wh = register_wh
+        self.last_at = -1
+        self._bound_wh = RESUME_WH if elapsed_ms < 0 else self._growth(register_wh, elapsed_ms)
+        self._candidate_wh = -1
+        self._spike_wh = -1
+
+    def forget(self) -> None:
+        """The next register that two readings agree on begins a new history."""
+        self.last_wh = -1
+        self.last_at = -1
+        self._candidate_wh = -1
+        self._spike_wh = -1
+
+    def judge(self, register_wh: int, now: int) -> int:
+        """0 = believed, else the reason why not."""
+        if self.last_wh < 0:
+            return self._confirm(register_wh, now)
+        if register_wh < self.last_wh:
+            return reasons.ROLLOVER if self._rolled_over(register_wh) else reasons.REGRESS
+        growth = register_wh - self.last_wh
+        # else a spike that stays would become "possible" by mere waiting
+        if 0 <= self._spike_wh <= register_wh:
+            return reasons.IMPOSSIBLE_SLOPE
+        if self.last_at < 0:
+            bound = self._bound_wh
+        else:
+            bound = self._growth(register_wh, now - self.last_at)
+        if growth > bound:
+            self._spike_wh = register_wh
+            return reasons.IMPOSSIBLE_SLOPE
+        if self.last_at < 0 or growth > self._growth(register_wh, _CONFIRM_S * 1000):
+            return self._confirm(register_wh, now)
+        self._believe(register_wh, now)
+        return reasons.NONE
+
+    def _confirm(self, register_wh: int, now: int) -> int:
+        candidate = self._candidate_wh
+        since = now - self._candidate_at
+        if 0 <= candidate <= register_wh and since <= _CANDIDATE_MS:
+            if register_wh - candidate <= self._growth(register_wh, since):
+                self._believe(register_wh, now)
+                return reasons.NONE
+        self._candidate_wh = register_wh
+        self._candidate_at = now
+        return reasons.UNCONFIRMED
+
+    def _believe(self, register_wh: int, now: int) -> None:
+        self.last_wh = register_wh
+        self.last_at = now
+        self._candidate_wh = -1
+        self._spike_wh = -1
+
+    def _growth(self, register_wh: int, elapsed_ms: int) -> int:
+        """The most that can have been added: by drawing max_w, and by the register's own steps."""
+        # a float32 of kWh has steps of 2**-23 of its value
+        step_wh = self.step_wh + (register_wh >> 22)
+        return step_wh + self.max_w * (elapsed_ms // 1000 + 1 + _LATENCY_S) // 3600
+
+    def _rolled_over(self, register_wh: int) -> bool:
+        """From the last hundredth of 5 to 8 decimal places of kWh to the first."""
+        full_wh = 100_000_000
+        for _ in range(4):
+            if full_wh - full_wh // 100 <= self.last_wh < full_wh and register_wh < full_wh // 100:
+                return True
+            full_wh *= 10
+        return False
+
+
+class Follower:
+    """Does the register follow the power? Finds a frozen register, a wrong scale, swapped wires."""
+
+    def __init__(self, step_wh: int):
+        self._step_wh = step_wh
+        self.reason = reasons.NONE  # of the last whole window
+        self._at = -1
+        self._power_w = 0
+        self._register_wh = 0
+        self._drawn_mwh = 0
+
+    def forget(self) -> None:
+        self.reason = reasons.NONE
+        self._at = -1
+
+    def judge(self, power_w: int, register_wh: int, now: int) -> int:
+        """0, FROZEN or SCALE_MISMATCH; stays so until a window of energy fits again."""
+        power_w = abs(power_w)
+        elapsed = now - self._at
+        if self._at < 0 or elapsed > _WINDOW_MS or register_wh < self._register_wh:
+            self._drawn_mwh = 0
+            self._register_wh = register_wh
+        else:
+            self._drawn_mwh += (power_w + self._power_w) // 2 * elapsed // 3600
+        self._at = now
+        self._power_w = power_w
+        drawn_wh = self._drawn_mwh // 1000
+        moved_wh = register_wh - self._register_wh
+        slack_wh = 2 * (self._step_wh + (register_wh >> 22))
+        if max(drawn_wh, moved_wh) >= _WINDOW_WH + 2 * slack_wh:
+            if moved_wh + slack_wh < drawn_wh // 2:
+                self.reason = reasons.FROZEN
+            elif moved_wh > 2 * drawn_wh + slack_wh:
+                self.reason = reasons.SCALE_MISMATCH
+            else:
+                self.reason = reasons.NONE
+            self._drawn_mwh = 0
+            self._register_wh = register_wh
+        return self.reason
+
+
+def fits(power_w: int, volt_ampere: int) -> bool:
+    """Active power against the sum of volts x amperes: finds kW read as W, and the like."""
+    power_w = abs(power_w)
+    if power_w > volt_ampere + volt_ampere // 4 + 100:
+        return False
+    return volt_ampere < 1000 or power_w >= volt_ampere // 10

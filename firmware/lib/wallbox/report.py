@@ -1,0 +1,88 @@
+"""The box's status as people and the operator read it: one JSON object, docs/mqtt.md."""
+
+import gc
+import json
+
+import esp32
+
+from .core import clock, events, refusals, status
+from .core.rules import session
+
+
+class Report:
+    """Builds the status from the agent, the meter's sampling and the link."""
+
+    def __init__(self, serial: str, firmware: str, agent, sampling, clock_driver):
+        self._serial = serial
+        self._firmware = firmware
+        self._agent = agent
+        self._sampling = sampling
+        self._clock = clock_driver
+        self.link = None
+        self.minimum_free = gc.mem_free()
+
+    def watch(self) -> None:
+        """Keeps the all-time minimum of free heap; call now and then."""
+        free = gc.mem_free()
+        if free < self.minimum_free:
+            self.minimum_free = free
+
+    def build(self) -> bytes:
+        return json.dumps(self.tree()).encode()
+
+    def tree(self) -> dict:
+        state = self._agent.state
+        reading = self._sampling.meter.reading
+        now = self._clock.now()
+        tree = {
+            "online": True,
+            "serial": self._serial,
+            "state": status.NAMES[status.of(state)],
+            "refusals": refusals.names(state.refusals),
+            "register_wh": reading.register_wh if state.reading else None,
+            "power_w": reading.power_w,
+            "current_ma": [reading.current_l1_ma, reading.current_l2_ma, reading.current_l3_ma],
+            "voltage_mv": [reading.voltage_l1_mv, reading.voltage_l2_mv, reading.voltage_l3_mv],
+            "limit_ma": state.limit_ma,
+            "pilot": events.LETTERS[state.letter],
+            "session": _session(state, reading.register_wh),
+            "ledger": self._ledger(),
+            "clock": events.QUALITY[state.clock_quality],
+            "utc_s": clock.utc_s(state, now),
+            "boot": self._agent.boot,
+            "uptime_ms": now,
+            "firmware": self._firmware,
+            "heap": self._heap(),
+            "discarded_events": self._agent.inbox.discarded,
+        }
+        if self.link:
+            tree["link"] = {"outage": self.link.outage, "outages": self.link.outages}
+        return tree
+
+    def _ledger(self) -> dict:
+        ledger = self._agent.ledger
+        return {
+            "sequence": ledger.next_sequence - 1,
+            "acknowledged": ledger.acknowledged,
+            "fill_permille": ledger.fill_permille,
+            "damaged": ledger.damaged,
+        }
+
+    def _heap(self) -> dict:
+        """free and minimum of Python's heap; largest free block of the heap that it grows from."""
+        self.watch()
+        largest = 0
+        for area in esp32.idf_heap_info(esp32.HEAP_DATA):
+            largest = max(largest, area[2])
+        return {"free": gc.mem_free(), "largest": largest, "minimum": self.minimum_free}
+
+
+def _session(state, register_wh: int):
+    if state.session_phase < session.OPEN:
+        return None
+    return {
+        "id": state.session,
+        "start_utc_s": state.session_utc_s,
+        "start_register_wh": state.session_begin_wh,
+        "energy_wh": max(0, register_wh - state.session_begin_wh) if state.reading else None,
+    }

@@ -1,0 +1,88 @@
+"""Which readings of the meter the core sees: at a cadence, when asked, and when one is news.
+
+What the core sees is written to the trace, so the cadence is also how well the
+register before a power cut is known.
+"""
+
+from micropython import const
+
+from .core import events
+from .drivers import meter as driver
+
+CHARGING_MS = const(10_000)
+IDLE_MS = const(60_000)
+_CHANGE_MA = const(1000)
+
+
+class Sampling:
+    """Feeds the inbox from the meter's driver. charging() -> True while the contactor is closed."""
+
+    def __init__(self, meter, inbox, charging):
+        self.meter = meter
+        self.readings = 0
+        self._inbox = inbox
+        self._charging = charging
+        self._sent_at = -IDLE_MS
+        self._sent_ma = 0
+        self._wanted = True
+
+    def want(self) -> None:
+        """The next reading goes to the core, and it is read at once."""
+        self._wanted = True
+        self.meter.want()
+
+    def service(self, now: int) -> None:
+        """Lets the driver work; call when meter.due."""
+        code = self.meter.service(now)
+        if code == driver.READING:
+            self.readings += 1
+            self._reading(now)
+        elif code == driver.IDENTITY:
+            self._identity()
+        elif code == driver.SILENT or code == driver.REFUSED:
+            kind = events.METER_SILENT if code == driver.SILENT else events.METER_REFUSED
+            event = self._inbox.claim(kind)
+            if event:
+                event[1] = self.meter.reason
+                self._inbox.commit()
+            self._wanted = True  # the first reading after trouble is news
+
+    def _reading(self, now: int) -> None:
+        reading = self.meter.reading
+        current_ma = reading.current_l1_ma + reading.current_l2_ma + reading.current_l3_ma
+        change_ma = current_ma - self._sent_ma
+        cadence_ms = CHARGING_MS if self._charging() else IDLE_MS
+        if not (
+            self._wanted
+            or now - self._sent_at >= cadence_ms
+            or change_ma >= _CHANGE_MA
+            or change_ma <= -_CHANGE_MA
+        ):
+            return
+        event = self._inbox.claim(events.METER_READING)
+        if not event:
+            return
+        event[1] = reading.register_wh
+        event[2] = reading.power_w
+        event[3] = reading.power_l1_w
+        event[4] = reading.power_l2_w
+        event[5] = reading.power_l3_w
+        event[6] = reading.current_l1_ma
+        event[7] = reading.current_l2_ma
+        event[8] = reading.current_l3_ma
+        event[9] = reading.voltage_l1_mv
+        event[10] = reading.voltage_l2_mv
+        event[11] = reading.voltage_l3_mv
+        event[12] = reading.frequency_mhz
+        self._inbox.commit()
+        self._sent_at = now
+        self._sent_ma = current_ma
+        self._wanted = False
+
+    def _identity(self) -> None:
+        event = self._inbox.claim(events.METER_IDENTITY)
+        if event:
+            identity = self.meter.identity
+            event[1] = identity.meter_id
+            event[2] = b"\0".join((identity.vendor, identity.model, identity.serial))
+            self._inbox.commit()
