@@ -39,9 +39,9 @@ def test_unplugging_opens_at_once_and_ends_the_session_with_a_fresh_register():
     box.ready()
     box.charge()
     box.run(60, power_w=11_000)
-    assert (decisions.CONTACTOR, 0) == box.pilot("A")[0]
+    assert box.pilot("A")[0] == (decisions.CONTACTOR, 0)
     box.follow()
-    ended = [fact for fact in box.read(add_wh=1) if fact[0] == decisions.SESSION_END][0]
+    ended = next(fact for fact in box.read(add_wh=1) if fact[0] == decisions.SESSION_END)
     begin_wh, end_wh, energy_wh = 1_000_000, ended[1], ended[4]
     assert energy_wh == end_wh - begin_wh == 184
     assert decisions.REASONS[ended[7]] == "EVDisconnected"
@@ -55,7 +55,7 @@ def test_a_session_ends_without_a_meter_too_and_says_so():
     box.send(events.METER_SILENT, 0)
     box.pilot("A")
     box.now += 10_000
-    ended = [fact for fact in box.tick() if fact[0] == decisions.SESSION_END][0]
+    ended = next(fact for fact in box.tick() if fact[0] == decisions.SESSION_END)
     assert ended[4] == 5 and ended[8] == 1
 
 

@@ -2,9 +2,9 @@
 
 from .core import clock as core_clock
 from .core import decisions, engine, events
-from .store.ring import StoreError
+from .store import StoreError
 
-_FULL_PERMILLE = 970  # the rest is kept for what a running session still has to write
+FULL_PERMILLE = 970  # the rest is kept for what a running session still has to write
 _STEADY = 1000
 _FAULTED = 7
 
@@ -66,7 +66,7 @@ class Agent:
     def tell_ledger(self) -> None:
         """Offers the ledger's fill level to the core, when it has moved."""
         fill_permille = self.ledger.fill_permille
-        full = 1 if fill_permille >= _FULL_PERMILLE else 0
+        full = 1 if fill_permille >= FULL_PERMILLE else 0
         told = fill_permille // 10 * 2 + full
         if told == self._ledger_told:
             return

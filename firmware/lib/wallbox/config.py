@@ -116,3 +116,9 @@ def _right(key: str, kind, least: int, most: int) -> str:
 def _wrong(key: str, value, right: str):
     shown = "(hidden)" if key in SECRET else json.dumps(value)
     raise ConfigError("%s: %s is wrong; right is %s" % (key, shown, right))
+
+
+# what a box without a valid file runs on: it measures nothing, charges nothing, talks to nobody
+DEFAULTS = {
+    row[0]: row[4] if row[4] is not None else row[2] if row[1] is int else "" for row in SCHEMA
+}

@@ -2,11 +2,12 @@
 
 
 class Contactor:
-    """coil: output Pin, 1 = closed. feedback: input Pin, 0 = main contacts closed."""
+    """coil: output Pin, 1 = closed. feedback: input Pin, closed_level while contacts are closed."""
 
-    def __init__(self, coil, feedback):
+    def __init__(self, coil, feedback, closed_level: int):
         self._coil = coil
         self._feedback = feedback
+        self._closed_level = closed_level
         coil.value(0)
 
     def set(self, closed: int) -> None:
@@ -14,4 +15,4 @@ class Contactor:
 
     def closed(self) -> int:
         """1 if the main contacts are closed, as the auxiliary contact reports."""
-        return 0 if self._feedback.value() else 1
+        return 1 if self._feedback.value() == self._closed_level else 0

@@ -13,16 +13,13 @@ _DIODE_MV = const(-10_000)  # with PWM the car's diode lets the low phase reach 
 
 
 class Pilot:
-    """pwm: machine.PWM at 1 kHz. adc: machine.ADC behind the board's divider.
+    """pwm: machine.PWM at 1 kHz. adc: machine.ADC, whose microvolts at -12 V and +12 V are given."""
 
-    pilot_mv = adc_mv * scale_permille // 1000 + offset_mv
-    """
-
-    def __init__(self, pwm, adc, scale_permille: int, offset_mv: int):
+    def __init__(self, pwm, adc, uv_at_minus_12v: int, uv_at_plus_12v: int):
         self._pwm = pwm
         self._adc = adc
-        self._scale_permille = scale_permille
-        self._offset_mv = offset_mv
+        self._zero_uv = uv_at_minus_12v
+        self._span_uv = uv_at_plus_12v - uv_at_minus_12v
         self._duty_permille = _STEADY
         self._candidate = events.NONE
         self.letter = events.NONE
@@ -55,7 +52,7 @@ class Pilot:
         return True
 
     def _to_pilot_mv(self, adc_uv: int) -> int:
-        return adc_uv // 1000 * self._scale_permille // 1000 + self._offset_mv
+        return (adc_uv - self._zero_uv) // 100 * 24_000 // (self._span_uv // 100) - 12_000
 
     def _letter(self) -> int:
         if self._duty_permille < _STEADY and self.high_mv < 10_500 and self.low_mv > _DIODE_MV:

@@ -1,0 +1,53 @@
+"""Our own bugs: written down, counted, and after three boots in a row a latched fault, no loop."""
+
+import io
+import sys
+
+import esp32
+from micropython import const
+
+MOST = const(3)
+_TEXT_MAX = const(1000)
+_SPACE = "wallbox"
+
+
+def record(error: BaseException) -> None:
+    """Keeps the traceback where `text()` finds it after the reset, and counts."""
+    buffer = io.StringIO()
+    sys.print_exception(error, buffer)
+    text = buffer.getvalue()
+    print(text)
+    store = esp32.NVS(_SPACE)
+    store.set_blob("crash", text[-_TEXT_MAX:].encode())
+    store.set_i32("crashes", count() + 1)
+    store.commit()
+
+
+def count() -> int:
+    """Crashes in a row."""
+    try:
+        return esp32.NVS(_SPACE).get_i32("crashes")
+    except OSError:
+        return 0
+
+
+def text() -> str:
+    """The traceback of the last crash, "" if there is none."""
+    buf = bytearray(_TEXT_MAX)
+    try:
+        length = esp32.NVS(_SPACE).get_blob("crash", buf)
+    except OSError:
+        return ""
+    return bytes(buf[:length]).decode()
+
+
+def latched() -> bool:
+    return count() >= MOST
+
+
+def clear() -> None:
+    """Starts counting anew: after a healthy while, or by a person who has seen to it."""
+    if count():
+        store = esp32.NVS(_SPACE)
+        store.set_i32("crashes", 0)
+        store.commit()
