@@ -1,0 +1,1 @@
+"""Boards as data: each file tells the pins and how to wire them."""

@@ -1,0 +1,294 @@
+"""The box's USB console: a pty for the user, another for the interpreter, and what lies between.
+
+On the chip, Ctrl-C interrupts running code and is a plain character at the prompt, a soft
+reset comes back in the REPL mode it left, and nobody has to listen.  Here the launcher does
+those: it looks whether the interpreter catches SIGINT before it sends one, keeps what is
+typed while the REPL starts, and throws output away when no program has the console open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import threading
+import time
+import tty
+from pathlib import Path
+
+KEPT_BYTES = 256 * 1024
+FILE_BYTES = 1024 * 1024
+LOOK_FOR_CLIENT_S = 0.02
+CLIENT_STALLED_S = 0.5
+RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
+FRIENDLY_BANNER = b'Type "help()" for more information.'
+PROMPT = b">>> "
+RUNNING, ENTERING, PROMPTING = range(3)
+
+
+class ConsoleLog:
+    """The last 256 KiB of what the box printed, and a bounded file with the same."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._data = bytearray()
+        self._start = 0
+        self._news = threading.Condition()
+        self._file = path.open("wb")
+
+    def add(self, data: bytes) -> None:
+        with self._news:
+            self._data += data
+            extra = len(self._data) - KEPT_BYTES
+            if extra > 0:
+                del self._data[:extra]
+                self._start += extra
+            self._news.notify_all()
+        if self._file.tell() > FILE_BYTES:
+            self._file.close()
+            os.replace(self._path, self._path.with_suffix(".old"))
+            self._file = self._path.open("wb")
+        self._file.write(data)
+        self._file.flush()
+
+    @property
+    def position(self) -> int:
+        """How many bytes were printed so far: a mark for `text` and `wait_for`."""
+        with self._news:
+            return self._start + len(self._data)
+
+    def text(self, since: int = 0) -> str:
+        """What was printed since a mark, as far as it is kept; `\\r\\n` becomes `\\n`."""
+        with self._news:
+            data = bytes(self._data[max(0, since - self._start) :])
+        return data.decode(errors="replace").replace("\r\n", "\n")
+
+    def wait_for(self, pattern: str, timeout_s: float, since: int = 0) -> re.Match[str]:
+        """Waits until the regular expression is found; `TimeoutError` with the tail if not."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._news:
+                seen = self._start + len(self._data)
+            found = re.search(pattern, self.text(since), re.MULTILINE)
+            if found:
+                return found
+            with self._news:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    tail = self.text(since)[-2000:]
+                    raise TimeoutError(f"{pattern!r} not printed in {timeout_s} s; tail:\n{tail}")
+                if self._start + len(self._data) == seen:
+                    self._news.wait(left)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Console:
+    """Both ptys and the pump between them; lives in the world's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, link: Path, log: ConsoleLog) -> None:
+        self._loop = loop
+        self._log = log
+        self._usb, usb_slave = pty.openpty()
+        tty.setraw(usb_slave)
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(usb_slave))
+        os.close(usb_slave)
+        self._chip, self.slave = pty.openpty()
+        for descriptor in (self._usb, self._chip):
+            os.set_blocking(descriptor, False)
+        self._client = False
+        self._pid: int | None = None
+        self.raw = False
+        self._state = RUNNING
+        self._held = b""
+        self._sent = b""
+        self._tail = b""
+        self._stuck = b""
+        self._stuck_since = 0.0
+        loop.add_reader(self._chip, self._from_chip)
+        self._look = loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
+
+    # the process behind it
+
+    def started(self, pid: int) -> None:
+        """A new interpreter runs on `slave`."""
+        self._pid = pid
+        self._state = RUNNING
+        self._sent = b""
+
+    def prepare(self) -> None:
+        """Puts the chip's pty into the state a fresh interpreter expects."""
+        termios.tcflush(self.slave, termios.TCIOFLUSH)
+        tty.setraw(self.slave)
+
+    def stopped(self) -> None:
+        """The interpreter is gone; prints what it still had to say."""
+        self._from_chip()
+        self._pid = None
+        self._held = b""
+
+    def repl_begins(self) -> None:
+        """boot.py and main.py are over.  The REPL will discard its input: keep it here."""
+        self._from_chip()
+        unread = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
+        self._held = self._sent[len(self._sent) - unread :] if unread else b""
+        self._tail = b""
+        self._state = ENTERING
+
+    def say(self, text: str) -> None:
+        """Prints a line as the boot loader would."""
+        self._to_usb(text.encode())
+
+    # from the chip to the user
+
+    def _from_chip(self) -> None:
+        while not self._stuck:
+            try:
+                data = os.read(self._chip, 4096)
+            except OSError:
+                return
+            if not data:
+                return
+            self._print(data)
+
+    def _print(self, data: bytes) -> None:
+        if self._state == ENTERING:
+            self._tail += data
+            if not self._tail.endswith(PROMPT):
+                return
+            data, self._tail = self._tail, b""
+            self._state = PROMPTING
+            held, self._held = self._held, b""
+            if self.raw:
+                os.write(self._chip, b"\x01")
+            else:
+                self._to_usb(self._cooked(data))
+            self.typed(held)
+            return
+        if self._state == PROMPTING:
+            self._watch_mode(data)
+        self._to_usb(data if self.raw else self._cooked(data))
+
+    def _watch_mode(self, data: bytes) -> None:
+        seen = self._tail + data
+        raw, friendly = seen.rfind(RAW_BANNER), seen.rfind(FRIENDLY_BANNER)
+        if raw != friendly:
+            self.raw = raw > friendly
+        self._tail = seen[-len(FRIENDLY_BANNER) :] if raw == friendly else b""
+
+    @staticmethod
+    def _cooked(data: bytes) -> bytes:
+        return re.sub(rb"(?<!\r)\n", b"\r\n", data)
+
+    def _to_usb(self, data: bytes) -> None:
+        self._log.add(data)
+        if not self._client:
+            return
+        try:
+            n = os.write(self._usb, data)
+        except BlockingIOError:
+            n = 0
+        except OSError:
+            self._client_gone()
+            return
+        if n < len(data):
+            self._stuck = data[n:]
+            self._stuck_since = self._loop.time()
+            self._loop.remove_reader(self._chip)
+            self._loop.add_writer(self._usb, self._unstick)
+            self._loop.call_later(CLIENT_STALLED_S, self._unstick)
+
+    def _unstick(self) -> None:
+        if not self._stuck:
+            return
+        n = 0
+        with contextlib.suppress(OSError):
+            n = os.write(self._usb, self._stuck)
+        self._stuck = self._stuck[n:]
+        if n:
+            self._stuck_since = self._loop.time()
+        elif self._loop.time() - self._stuck_since >= CLIENT_STALLED_S:
+            self._stuck = b""
+        if not self._stuck:
+            self._loop.remove_writer(self._usb)
+            self._loop.add_reader(self._chip, self._from_chip)
+
+    # from the user to the chip
+
+    def _look_for_client(self) -> None:
+        poller = select.poll()
+        poller.register(self._usb, select.POLLIN)
+        if not any(event & select.POLLHUP for _, event in poller.poll(0)):
+            self._client = True
+            self._loop.add_reader(self._usb, self._from_usb)
+        else:
+            self._look = self._loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
+
+    def _client_gone(self) -> None:
+        self._client = False
+        self._loop.remove_reader(self._usb)
+        if self._stuck:
+            self._stuck = b""
+            self._loop.remove_writer(self._usb)
+            self._loop.add_reader(self._chip, self._from_chip)
+        self._look = self._loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
+
+    def _from_usb(self) -> None:
+        try:
+            data = os.read(self._usb, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._client_gone()
+            return
+        self.typed(data)
+
+    def typed(self, data: bytes) -> None:
+        """Characters that arrive at the chip's console."""
+        if self._pid is None or not data:
+            return
+        if self._state == ENTERING:
+            self._held = (self._held + data)[-4096:]
+            return
+        for part in re.split(b"(\x03)", data):
+            if part == b"\x03" and self._interrupt():
+                continue
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._chip, part)
+            self._sent = (self._sent + part)[-4096:]
+
+    def _interrupt(self) -> bool:
+        """Sends SIGINT if the interpreter would turn it into a KeyboardInterrupt now."""
+        pid = self._pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(2000):
+                status = Path(f"/proc/{pid}/status").read_text()
+                if re.search(r"^State:\s+[TZ]", status, re.MULTILINE):
+                    break
+                time.sleep(0.00005)
+            caught = re.search(r"^SigCgt:\s+(\w+)", status, re.MULTILINE)
+            catches = caught is not None and bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
+            if catches:
+                os.kill(pid, signal.SIGINT)
+            return catches
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        self._look.cancel()
+        self._loop.remove_writer(self._usb)
+        for descriptor in (self._usb, self._chip):
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+        os.close(self.slave)

@@ -1,0 +1,90 @@
+"""What the ESP32's start-up code does before and after boot.py and main.py."""
+
+import gc
+import os
+import sys
+
+import vfs
+
+_used = gc.mem_alloc()
+
+import _flash
+import _wire
+
+
+def start(arguments):
+    """Attaches the hardware, mounts the flash file system; gives the scripts to run."""
+    _wire.attach(int(arguments[1]))
+    _wire.bus = open(int(arguments[2]), "r+b")
+    _wire.bus_tx = int(arguments[5])
+    _wire.bus_rx = int(arguments[6])
+    _flash.attach(arguments[3])
+    import esp32
+    import machine
+    import network
+    import select
+    import socket
+    import time
+
+    sys.argv.clear()
+    vfs.umount("/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    _mount(esp32.Partition.find(1, label="vfs"))
+    gc.collect()
+    _wire.tell(_wire.HEAP, 0, 0, gc.mem_alloc() - _used)
+
+
+def _mount(found):
+    if not found:
+        return
+    try:
+        vfs.mount(found[0], "/")
+        os.chdir("/")
+    except OSError:
+        _format(found[0])
+
+
+def _format(bdev):
+    buf = bytearray(32)
+    bdev.readblocks(0, buf, 0)
+    if any(byte != 0xFF for byte in buf):
+        print("The filesystem appears to be corrupted. If you had important data there, you")
+        print("may want to make a flash snapshot to try to recover it. Otherwise, perform")
+        print("factory reprogramming of MicroPython firmware (completely erase flash, followed")
+        print("by firmware programming).")
+        return
+    print("Performing initial setup")
+    vfs.VfsLfs2.mkfs(bdev)
+    vfs.mount(vfs.VfsLfs2(bdev), "/")
+    os.chdir("/")
+    with open("boot.py", "w") as file:
+        file.write("# This file is executed on every boot (including wake-boot from deepsleep)\n")
+
+
+def scripts():
+    names = ("boot.py",) if _wire.raw else ("boot.py", "main.py")
+    for name in names:
+        try:
+            os.stat(name)
+        except OSError:
+            continue
+        yield name
+
+
+def ended(error):
+    """True when the next script is not to run any more."""
+    if isinstance(error, SystemExit):
+        _wire.stop(5)
+    sys.print_exception(error)
+    return isinstance(error, KeyboardInterrupt)
+
+
+def finish():
+    """Waits until the launcher is ready for the REPL."""
+    _wire.ready = False
+    _wire.tell(_wire.BOOTED, 0, 0, 0)
+    while not _wire.ready:
+        try:
+            _wire.pump()
+        except KeyboardInterrupt:
+            pass

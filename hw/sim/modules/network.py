@@ -1,0 +1,117 @@
+"""`network` of an ESP32: a Wi-Fi station whose access point is played by the world."""
+
+from micropython import const
+
+import _wire
+
+STA_IF = const(0)
+AP_IF = const(1)
+STAT_IDLE = const(1000)
+STAT_CONNECTING = const(1001)
+STAT_GOT_IP = const(1010)
+STAT_NO_AP_FOUND = const(201)
+STAT_WRONG_PASSWORD = const(202)
+STAT_BEACON_TIMEOUT = const(200)
+STAT_ASSOC_FAIL = const(203)
+STAT_HANDSHAKE_TIMEOUT = const(204)
+
+_JOIN = const(1)
+_LEAVE = const(2)
+
+_hostname = "mpy-esp32"
+
+
+def hostname(name=None):
+    global _hostname
+    if name is None:
+        return _hostname
+    if len(name) > 32:
+        raise ValueError("name")
+    _hostname = name
+
+
+def country(code=None):
+    return "XX"
+
+
+class WLAN:
+    IF_STA = const(0)
+    IF_AP = const(1)
+    PM_NONE = const(0)
+    PM_PERFORMANCE = const(1)
+    PM_POWERSAVE = const(2)
+
+    def __init__(self, interface=0):
+        if interface != 0:
+            raise ValueError("only the station interface is simulated")
+
+    def active(self, on=None):
+        if on is not None:
+            on = 1 if on else 0
+            if on != _wire.wlan[0]:
+                _wire.wlan[0] = on
+                if not on:
+                    _wire.wlan[1] = STAT_IDLE
+                    _wire.tell(_wire.JOIN, _LEAVE, 0, 0)
+        return bool(_wire.wlan[0])
+
+    def connect(self, ssid=None, key=None, *, bssid=None):
+        if not _wire.wlan[0]:
+            raise OSError("Wifi Not Started")
+        _wire.pump()
+        if _wire.wlan[1] == STAT_CONNECTING:
+            raise OSError("Wifi Internal State Error")
+        if ssid is None:
+            raise OSError("Wifi SSID Invalid")
+        _wire.tell_bytes(_wire.JOIN, ssid.encode() + b"\0" + (key or "").encode())
+        _wire.wlan[1] = STAT_CONNECTING
+        _wire.tell(_wire.JOIN, _JOIN, 0, 0)
+
+    def disconnect(self):
+        if not _wire.wlan[0]:
+            raise OSError("Wifi Not Started")
+        _wire.wlan[1] = STAT_IDLE
+        _wire.tell(_wire.JOIN, _LEAVE, 0, 0)
+
+    def isconnected(self):
+        _wire.pump()
+        return _wire.wlan[1] == STAT_GOT_IP
+
+    def status(self, param=None):
+        _wire.pump()
+        if param is None:
+            return _wire.wlan[1] or STAT_IDLE
+        if param == "rssi":
+            if _wire.wlan[1] != STAT_GOT_IP:
+                raise OSError("Wifi Not Connected")
+            return _wire.wlan[2]
+        raise ValueError("unknown status param")
+
+    def ifconfig(self, *args):
+        if self.isconnected():
+            return ("192.168.4.2", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+        return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+
+    def ipconfig(self, *args, **kwargs):
+        if args and args[0] == "addr4":
+            address = self.ifconfig()
+            return address[0], address[1]
+        if kwargs:
+            return None
+        raise ValueError("unknown config param")
+
+    def config(self, *args, **kwargs):
+        if args:
+            if args[0] == "mac":
+                import machine
+
+                return machine.unique_id()
+            if args[0] in ("reconnects", "pm", "channel"):
+                return 0
+            raise ValueError("unknown config param")
+        for name in kwargs:
+            if name not in ("pm", "reconnects", "txpower", "hostname", "dhcp_hostname", "channel"):
+                raise ValueError("unknown config param")
+
+    def scan(self):
+        raise NotImplementedError("scan is not simulated")
