@@ -138,10 +138,10 @@ class Master:
         self._give_up_at = self._timeout_at + wire_ms(3 * (5 + 2 * self.request[5]), self.baud)
         self.due = end
 
-    def not_sent(self, now: int) -> None:
-        """The UART refused the request."""
+    def not_sent(self, now: int) -> int:
+        """The UART refused the request: WAIT or FAILED."""
         self._note(reasons.BUS_ERROR)
-        self._retry(now)
+        return self._retry(now)
 
     def service(self, now: int) -> int:
         """WAIT, SEND (write `request`, then call `sent`), ANSWER or FAILED; `due`: call again."""

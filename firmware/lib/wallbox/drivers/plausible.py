@@ -7,6 +7,17 @@ draw in the time, and if a second reading agrees whenever there is no recent one
 from micropython import const
 
 from . import meter_reasons as reasons
+from .meter_maps import (
+    CURRENT_L1,
+    EXPORT,
+    FIELDS,
+    FREQUENCY,
+    POWER,
+    POWER_L1,
+    REGISTER,
+    VOLTAGE_L1,
+)
+from .meter_values import LOWEST, NOT_VALUE
 
 RESUME_WH = const(100_000)  # growth believed after a time of unknown length (reboot)
 _LATENCY_S = const(10)  # a meter may bring its register up to date that late
@@ -14,6 +25,8 @@ _CONFIRM_S = const(20)  # growth of longer than this at max_w needs a second rea
 _CANDIDATE_MS = const(60_000)
 _WINDOW_WH = const(300)
 _WINDOW_MS = const(10_000)  # a longer pause between readings begins a new window
+
+_NEEDED = (REGISTER, POWER, POWER_L1, CURRENT_L1, VOLTAGE_L1)
 
 MAX_VOLTAGE_MV = const(400_000)
 MAX_CURRENT_MA = const(200_000)
@@ -34,7 +47,7 @@ class Register:
         self._spike_wh = -1
 
     def resume(self, register_wh: int, elapsed_ms: int) -> None:
-        """The last believed register from before a reboot; elapsed_ms < 0: who knows how long ago."""
+        """The last believed register from before a reboot; elapsed_ms < 0: time is unknown."""
         self.last_wh = register_wh
         self.last_at = -1
         self._bound_wh = RESUME_WH if elapsed_ms < 0 else self._growth(register_wh, elapsed_ms)
@@ -144,9 +157,61 @@ class Follower:
         return self.reason
 
 
-def fits(power_w: int, volt_ampere: int) -> bool:
-    """Active power against the sum of volts x amperes: finds kW read as W, and the like."""
-    power_w = abs(power_w)
+def sum_of_phases(values) -> int:
+    """Total power of a meter whose poll does not hold it; what is no value stays none."""
+    total = 0
+    for field in range(POWER_L1, POWER_L1 + 3):
+        if values[field] <= LOWEST:
+            if field == POWER_L1 or values[field] != NOT_VALUE + reasons.NOT_AVAILABLE:
+                return values[field]
+        else:
+            total += values[field]
+    return total
+
+
+def check(values, max_w: int, export_wh: int) -> int:
+    """0 if each value is one, is in its range, and all can be true together.
+
+    Phases that a meter does not have become 0; the last export register and frequency 0 stand
+    for those that are no value: neither is billed.
+    """
+    for field in range(FIELDS):
+        number = values[field]
+        if number > LOWEST:
+            continue
+        if field == FREQUENCY:
+            values[field] = 0
+        elif field == EXPORT:
+            values[field] = export_wh
+        elif number == NOT_VALUE + reasons.NOT_AVAILABLE and field not in _NEEDED:
+            values[field] = 0
+        else:
+            return number - NOT_VALUE
+    if not 40_000 <= values[FREQUENCY] <= 70_000:
+        values[FREQUENCY] = 0
+    if not 0 <= values[EXPORT] <= MAX_REGISTER_WH:
+        values[EXPORT] = export_wh
+    if not 0 <= values[REGISTER] <= MAX_REGISTER_WH:
+        return reasons.OUT_OF_RANGE
+    return _check_power(values, max_w)
+
+
+def _check_power(values, max_w: int) -> int:
+    volt_ampere = 0
+    for phase in range(3):
+        voltage_mv = values[VOLTAGE_L1 + phase]
+        current_ma = abs(values[CURRENT_L1 + phase])
+        if not 0 <= voltage_mv <= MAX_VOLTAGE_MV or current_ma > MAX_CURRENT_MA:
+            return reasons.OUT_OF_RANGE
+        if abs(values[POWER_L1 + phase]) > max_w:
+            return reasons.OUT_OF_RANGE
+        volt_ampere += (voltage_mv // 1000) * (current_ma // 100) // 10
+    power_w = abs(values[POWER])
+    if power_w > max_w:
+        return reasons.OUT_OF_RANGE
+    # kW read as W, and the like; a small load may well be mostly reactive
     if power_w > volt_ampere + volt_ampere // 4 + 100:
-        return False
-    return volt_ampere < 1000 or power_w >= volt_ampere // 10
+        return reasons.SCALE_MISMATCH
+    if volt_ampere >= 1000 and power_w < volt_ampere // 10:
+        return reasons.SCALE_MISMATCH
+    return reasons.NONE
