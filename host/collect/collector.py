@@ -1,0 +1,308 @@
+"""The collector: MQTT in, database, acknowledgement out.
+
+Order is everything here: a message is judged and committed, then the box's acknowledgement is
+published, and only then the broker gets its PUBACK. Whatever stops in between makes the broker or
+the box send again, and what comes again is recognised. The broker keeps the session while the
+collector is away (fixed client id, clean session off).
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from host.collect.database import Database, DatabaseUnusable
+from host.collect.intake import Notice
+from host.collect.keeper import Keeper, Kept, Message
+from host.keys import KeyStore
+
+QUEUE_MESSAGES_MAX = 1000
+BATCH_MESSAGES_MAX = 200
+OUTGOING_MESSAGES_MAX = 10_000
+RECONNECT_MAX_S = 30
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """Where the broker is and how to enter. The password appears in no text."""
+
+    host: str
+    port: int = 1883
+    user: str | None = None
+    password: str | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    client_id: str = "wallbox-collector"
+    keep_alive_s: int = 30
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass
+class Counters:
+    """Since the collector was made."""
+
+    messages: int = 0
+    stored: int = 0
+    repeated: int = 0
+    refused: int = 0
+    acknowledged: int = 0
+
+
+class Collector:
+    """Runs in two threads of its own: paho's for the network, one for the database.
+
+    `report` is called with every Notice, from either thread. `retry_s` is how long a database
+    that cannot be written is left alone before the next try.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        database: Database,
+        keys: KeyStore,
+        report: Callable[[Notice], None] = lambda notice: None,
+        retry_s: float = 5.0,
+    ) -> None:
+        """Raises OSError if a TLS file cannot be read."""
+        self.broker = broker
+        self.counters = Counters()
+        self.refusal: str | None = None  # why the broker does not let us in, in one line
+        self.active_at = time.monotonic()  # when the last message came or the connection was made
+        self._keeper = Keeper(database, keys)
+        self._report = report
+        self._retry_s = retry_s
+        self._messages: queue.Queue[tuple[int, mqtt.MQTTMessage]] = queue.Queue(QUEUE_MESSAGES_MAX)
+        self._connection = 0  # counts them: a PUBACK belongs to the connection of its message
+        self._stopping = threading.Event()
+        self._connected = threading.Event()
+        self._settled = threading.Event()
+        self._away = False  # left the broker: messages that still come are not taken
+        self._troubled = False  # the database could not be written, and that was said
+        self._crash: BaseException | None = None
+        self._client = self._make_client()
+        self._worker = threading.Thread(target=self._work, name="collector", daemon=True)
+
+    def _make_client(self) -> mqtt.Client:
+        broker = self.broker
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=broker.client_id,
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+            manual_ack=True,
+        )
+        client.reconnect_delay_set(1, RECONNECT_MAX_S)
+        client.max_queued_messages_set(OUTGOING_MESSAGES_MAX)
+        if broker.user is not None:
+            client.username_pw_set(broker.user, broker.password)
+        if broker.tls:
+            client.tls_set(
+                ca_certs=str(broker.ca_file) if broker.ca_file else None,
+                certfile=str(broker.certificate_file) if broker.certificate_file else None,
+                keyfile=str(broker.key_file) if broker.key_file else None,
+            )
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._worker.start()
+        self._join()
+
+    def stop(self) -> None:
+        """Finish the transaction that runs, then leave; what waits comes again next time.
+
+        Raises what ended the database's thread, if anything did.
+        """
+        self._stopping.set()
+        if self._worker.is_alive():
+            self._worker.join()
+        self._leave()
+        if self._crash is not None:
+            crash, self._crash = self._crash, None
+            raise crash
+
+    def __enter__(self) -> Collector:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    @property
+    def connected(self) -> bool:
+        return self._connected.is_set()
+
+    @property
+    def running(self) -> bool:
+        """False once it was stopped or its thread has ended by an error."""
+        return not self._stopping.is_set()
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing waits to be stored."""
+        return self._messages.unfinished_tasks == 0
+
+    def wait_settled(self, timeout_s: float) -> bool:
+        """True once the first try to connect has an outcome: `connected`, or `refusal` is set."""
+        return self._settled.wait(timeout_s)
+
+    def wait_connected(self, timeout_s: float) -> bool:
+        """True once the broker has let us in."""
+        return self._connected.wait(timeout_s)
+
+    def _join(self) -> None:
+        self._client.connect_async(self.broker.host, self.broker.port, self.broker.keep_alive_s)
+        self._client.loop_start()
+
+    def _leave(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._connected.clear()
+
+    # paho's thread
+
+    def _on_connect(
+        self, client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _more: object
+    ) -> None:
+        if reason.is_failure:
+            check = "the certificate" if self.broker.certificate_file else "--user, --password-file"
+            self._cannot_enter(f"the broker at {self.broker.name} refuses: {reason}; check {check}")
+            return
+        self._connection += 1
+        self.refusal = None
+        self.active_at = time.monotonic()
+        client.subscribe([("wallbox/+/ledger", 1), ("wallbox/+/status", 1)])
+        self._say("info", "connected", f"connected to the broker at {self.broker.name}")
+        try:
+            # what came while there was no session is asked for, what was stored is acknowledged
+            self._acknowledge(self._keeper.acknowledgements())
+        except DatabaseUnusable as error:
+            self._say("warning", "database", str(error))
+        self._connected.set()
+        self._settled.set()
+
+    def _on_connect_fail(self, _client: mqtt.Client, _data: object) -> None:
+        error = sys.exc_info()[1]  # paho calls this from its except clause
+        self._cannot_enter(
+            f"no broker at {self.broker.name}: {error or 'no answer'}; check --broker and --port"
+        )
+
+    def _cannot_enter(self, text: str) -> None:
+        if text != self.refusal:
+            self.refusal = text
+            self._say("warning", "refused", text)
+        self._settled.set()
+
+    def _on_disconnect(
+        self, _client: mqtt.Client, _data: object, _flags: object, _reason: object, _more: object
+    ) -> None:
+        was_connected = self._connected.is_set()
+        self._connected.clear()
+        if was_connected and not self._stopping.is_set() and not self._away:
+            self._say("warning", "disconnected", f"lost the broker at {self.broker.name}")
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        self.active_at = time.monotonic()
+        while not self._stopping.is_set() and not self._away:
+            try:
+                self._messages.put((self._connection, message), timeout=_POLL_S)
+                return
+            except queue.Full:  # the network waits for the database
+                continue
+
+    # the database's thread
+
+    def _work(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                batch = self._take_batch()
+                if batch:
+                    self._store(batch)
+                for _ in batch:
+                    self._messages.task_done()
+        except BaseException as error:
+            self._crash = error
+            self._stopping.set()
+
+    def _take_batch(self) -> list[tuple[int, mqtt.MQTTMessage]]:
+        batch = []
+        try:
+            batch.append(self._messages.get(timeout=_POLL_S))
+            while len(batch) < BATCH_MESSAGES_MAX:
+                batch.append(self._messages.get_nowait())
+        except queue.Empty:
+            pass
+        return batch
+
+    def _store(self, batch: list[tuple[int, mqtt.MQTTMessage]]) -> None:
+        messages = [
+            Message(message.topic, bytes(message.payload), message.retain) for _, message in batch
+        ]
+        try:
+            kept = self._keeper.keep(messages)
+        except DatabaseUnusable as error:
+            self._wait_away(error)
+            return
+        # committed: from here on the boxes and the broker may forget
+        if self._troubled:
+            self._troubled = False
+            self._say("info", "database", "the database takes records again")
+        self._acknowledge(kept.acknowledgements)
+        for connection, message in batch:
+            if connection == self._connection:
+                self._client.ack(message.mid, message.qos)
+        self.counters.messages += len(batch)
+        self._count(kept)
+
+    def _acknowledge(self, payloads: dict[str, bytes]) -> None:
+        for serial, payload in payloads.items():
+            self._client.publish(f"wallbox/{serial}/ack", payload, qos=1)
+        self.counters.acknowledged += len(payloads)
+
+    def _count(self, kept: Kept) -> None:
+        self.counters.refused += kept.refused
+        for outcome in kept.outcomes:
+            self.counters.stored += outcome.stored
+            self.counters.repeated += outcome.repeated
+            self.counters.refused += outcome.refused
+            if outcome.stored:
+                text = f"{outcome.stored} stored, up to record {outcome.last_sequence}"
+                self._report(Notice("info", "stored", outcome.box, text))
+        for notice in kept.notices:
+            self._report(notice)
+
+    def _wait_away(self, error: DatabaseUnusable) -> None:
+        """Leave the broker, which keeps what it has no PUBACK for, and come back later."""
+        if not self._troubled:
+            self._troubled = True
+            self._say("alarm", "database", f"{error}; nothing is acknowledged until then")
+        self._away = True
+        self._leave()
+        while not self._messages.empty():
+            self._messages.get_nowait()
+            self._messages.task_done()
+        if not self._stopping.wait(self._retry_s):
+            self._away = False
+            self._join()
+
+    def _say(self, level: str, code: str, text: str) -> None:
+        self._report(Notice(level, code, "", text))
