@@ -42,7 +42,9 @@ PINS = {
         "To the seal loop of the terminal cover, other end to GND: low while the loop is "
         "closed; the internal pull-up is used.",
     ),
-    "lamp": (4, "To the status lamp through 330 Ω, other side to GND: high lights it."),
+    "lamp_red": (4, "To the red part of the status lamp through 330 Ω: high lights it."),
+    "lamp_green": (13, "To the green part of the status lamp through 330 Ω: high lights it."),
+    "lamp_blue": (14, "To the blue part of the status lamp through 330 Ω: high lights it."),
     "tag_sck": (18, "SPI clock (VSPI) of the MFRC522 tag reader."),
     "tag_mosi": (23, "SPI data to the tag reader."),
     "tag_miso": (19, "SPI data from the tag reader."),

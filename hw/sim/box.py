@@ -32,6 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from mpremote.romfs import VfsRomWriter
+
 from host.image import FLASH_SIZE, board_numbers, compile_module
 from hw.sim import wire
 from hw.sim.console import Console, ConsoleLog
@@ -45,7 +47,9 @@ _LAUNCH = (
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
     "sys.path.append(sys.argv[1])\n"
     "import micropython_run\n"
-    "sys.exit(micropython_run.run_main(sys.argv[2:]))\n"
+    "rom = open(sys.argv[2], 'rb').read()\n"
+    "at = id(rom) + bytes.__basicsize__ - 1\n"
+    "sys.exit(micropython_run.run_main([*sys.argv[3:], str(at), str(len(rom))]))\n"
 )
 
 
@@ -127,7 +131,7 @@ class Box:
         self._wdt_s = 0.0
         self._wdt: asyncio.TimerHandle | None = None
         self._state = threading.Condition()
-        self._compile_modules()
+        self._build_rom()
         self.log = ConsoleLog(self.directory / "console.log")
         self.console = self.host.call(
             Console, self.host.loop, self.directory / "usb", self.log
@@ -151,15 +155,13 @@ class Box:
     ) -> None:
         self.close()
 
-    def _compile_modules(self) -> None:
-        folder = self.directory / "modules"
-        folder.mkdir(exist_ok=True)
-        for source in MODULES.glob("*.py"):
-            if source.name == "runner.py":
-                shutil.copy(source, folder)
-            else:
-                target = folder / (source.stem + ".mpy")
-                target.write_bytes(compile_module(source, f"sim/{source.name}"))
+    def _build_rom(self) -> None:
+        """The hardware's modules as a ROM file system, read where it lies: outside of the heap."""
+        rom = VfsRomWriter()
+        for source in sorted(MODULES.glob("*.py")):
+            if source.name != "runner.py":
+                rom.mkfile(source.stem + ".mpy", compile_module(source, f"sim/{source.name}"))
+        (self.directory / "rom.bin").write_bytes(rom.finalise())
 
     # paths and state
 
@@ -300,9 +302,9 @@ class Box:
         bus = [str(self.pins.get(name, 255)) for name in ("METER_TX", "METER_RX")]
         arguments = [str(theirs.fileno()), str(self._bus), str(self.flash_path)]
         command = [sys.executable, "-ISc", _LAUNCH, str(_interpreter_folder())]
+        command += [str(self.directory / "rom.bin")]
         command += ["micropython", "-X", f"heapsize={self.heap}", "-i"]
-        command += [str(self.directory / "modules" / "runner.py"), *arguments]
-        command += [str(self.directory / "modules"), *bus]
+        command += [str(MODULES / "runner.py"), *arguments, *bus]
         self._process = subprocess.Popen(
             command,
             stdin=self.console.slave,
@@ -474,7 +476,7 @@ class Box:
         self._body = None
         body = bytes(data[:length])
         if what == wire.SPI:
-            for answer in wire.packets(2, self.on_spi(kind, body)):
+            for answer in wire.packets(wire.SPI_ANSWER, self.on_spi(kind, body)):
                 self._send_packet(answer)
         elif kind == wire.MEMORY:
             self._rtc_memory = body

@@ -47,6 +47,7 @@ BYTES = 15  # a kind, b length; the bytes follow
 # kinds of HEAD and BYTES
 RTC_MEMORY = 0
 UNIQUE_ID = 1
+SPI_ANSWER = 2
 
 FLOATING = 2
 

@@ -16,8 +16,8 @@ def start(arguments):
     """Attaches the hardware, mounts the flash file system; gives the scripts to run."""
     _wire.attach(int(arguments[1]))
     _wire.bus = open(int(arguments[2]), "r+b")
-    _wire.bus_tx = int(arguments[5])
-    _wire.bus_rx = int(arguments[6])
+    _wire.bus_tx = int(arguments[4])
+    _wire.bus_rx = int(arguments[5])
     _flash.attach(arguments[3])
     import esp32
     import machine
@@ -27,6 +27,7 @@ def start(arguments):
     import time
 
     sys.argv.clear()
+    vfs.umount("/rom")
     vfs.umount("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     _mount(esp32.Partition.find(1, label="vfs"))

@@ -90,6 +90,10 @@ def tell(what, a, b, c):
 
 def tell_bytes(kind, data):
     tell(BYTES, kind, len(data), 0)
+    _tell_body(data)
+
+
+def _tell_body(data):
     for i in range(0, len(data), 8):
         part = data[i : i + 8]
         _tx[:] = b"\0\0\0\0\0\0\0\0"
@@ -195,6 +199,16 @@ def _run():
                     sys.print_exception(error)
     finally:
         _busy = False
+
+
+def ask(number, data):
+    """One full-duplex exchange with a chip on the SPI bus, played by the world."""
+    payloads.pop(2, None)
+    tell(SPI, number, len(data), 0)
+    _tell_body(data)
+    while _expected or 2 not in payloads:
+        pump()
+    return payloads[2]
 
 
 def stop(kind):

@@ -3,6 +3,7 @@
 import struct
 
 import _flash
+import _nvs
 from micropython import const
 
 HEAP_DATA = const(4)
@@ -61,6 +62,8 @@ class Partition:
     def writeblocks(self, block, buf, offset=None):
         if offset is None:
             at = self._address(block, 0, len(buf))
+            if len(buf) % 4096:
+                _check(0x104, "ESP_ERR_INVALID_SIZE")
             for sector in range(at // 4096, (at + len(buf) + 4095) // 4096):
                 _flash.erase(sector)
             _flash.program(at, buf)
@@ -87,6 +90,7 @@ class Partition:
 
 
 def _entries(type, subtype, label):
+    """(type, subtype, address, size, label, encrypted) of what the partition table lists."""
     buf = bytearray(32)
     at = _TABLE
     while True:
@@ -101,39 +105,36 @@ def _entries(type, subtype, label):
 
 
 class NVS:
-    """Kept as two copies in the nvs partition, the newer one written first and sealed last."""
+    """Keys and namespaces of 1 to 15 characters; see _nvs.py for what is kept where."""
 
     def __init__(self, namespace):
-        import _nvs
-
         if not 0 < len(namespace) < 16:
             _check(0x1109, "ESP_ERR_NVS_KEY_TOO_LONG")
         self._namespace = namespace
-        self._store = _nvs
 
     def set_i32(self, key, value):
         if not -0x80000000 <= value <= 0x7FFFFFFF:
             raise OverflowError("overflow converting long int to machine word")
-        self._store.put(self._namespace, key, 0, struct.pack("<i", value))
+        _nvs.put(self._namespace, key, 0, struct.pack("<i", value))
 
     def get_i32(self, key):
-        return struct.unpack("<i", self._store.get(self._namespace, key, 0))[0]
+        return struct.unpack("<i", _nvs.get(self._namespace, key, 0))[0]
 
     def set_blob(self, key, value):
-        self._store.put(self._namespace, key, 1, bytes(value))
+        _nvs.put(self._namespace, key, 1, bytes(value))
 
     def get_blob(self, key, buffer):
-        value = self._store.get(self._namespace, key, 1)
+        value = _nvs.get(self._namespace, key, 1)
         if len(value) > len(buffer):
             _check(0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
         buffer[: len(value)] = value
         return len(value)
 
     def erase_key(self, key):
-        self._store.put(self._namespace, key, -1, None)
+        _nvs.put(self._namespace, key, 0, None)
 
     def commit(self):
-        self._store.commit()
+        _nvs.commit()
 
 
 def idf_heap_info(capabilities):

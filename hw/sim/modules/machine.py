@@ -259,6 +259,9 @@ class ADC:
         return self.read_u16() >> 4
 
 
+_arrived = bytearray(256)
+
+
 class UART(io.IOBase):
     INV_TX = const(4)
     INV_RX = const(8)
@@ -311,7 +314,6 @@ class UART(io.IOBase):
             _output(rts, name)
         if self._buf is None:
             self._buf = bytearray(max(rxbuf, 129))
-            self._view = memoryview(self._buf)
         self._timeout = timeout
         # start, data, parity and stop bits of one character
         bits_sent = 1 + bits + stop + (0 if parity is None else 1)
@@ -331,22 +333,23 @@ class UART(io.IOBase):
         # no earlier than the last character of our own question has left
         if self._port is None:
             return 0
-        size = len(self._buf)
-        if self._len < size:
+        n = self._port.readinto(_arrived)
+        if n:
+            now = utime.ticks_us()
+            if utime.ticks_diff(self._visible_at, now) < 0:
+                self._visible_at = now
+            if utime.ticks_diff(self._visible_at, self._sent_at) < 0:
+                self._visible_at = self._sent_at
+            self._visible_at = utime.ticks_add(self._visible_at, n * self._char_us)
+            size = len(self._buf)
+            room = size - self._len
+            if n > room:
+                _wire.tell(_wire.DROPPED, 1, 0, n - room)
+                n = room
             tail = self._head + self._len
-            if tail >= size and self._head:
-                self._buf[: self._len] = self._view[self._head : tail]
-                self._head = 0
-                tail = self._len
-            n = self._port.readinto(self._view[tail:]) if tail < size else 0
-            if n:
-                self._len += n
-                now = utime.ticks_us()
-                if utime.ticks_diff(self._visible_at, now) < 0:
-                    self._visible_at = now
-                if utime.ticks_diff(self._visible_at, self._sent_at) < 0:
-                    self._visible_at = self._sent_at
-                self._visible_at = utime.ticks_add(self._visible_at, n * self._char_us)
+            for i in range(n):
+                self._buf[(tail + i) % size] = _arrived[i]
+            self._len += n
         if not self._len:
             return 0
         left = utime.ticks_diff(self._visible_at, utime.ticks_us())
@@ -375,12 +378,11 @@ class UART(io.IOBase):
             return None
         source = self._buf
         head = self._head
+        size = len(source)
         for i in range(n):
-            buf[i] = source[head + i]
-        self._head = head + n
+            buf[i] = source[(head + i) % size]
+        self._head = (head + n) % size
         self._len -= n
-        if not self._len:
-            self._head = 0
         return n
 
     def read(self, n=-1):
@@ -496,14 +498,6 @@ class RTC:
             raise ValueError("buffer too long")
         _wire.payloads[0] = bytes(data)
         _wire.tell_bytes(_wire.MEMORY, data)
-
-
-class Timer:
-    ONE_SHOT = const(0)
-    PERIODIC = const(1)
-
-    def __init__(self, *args, **kwargs):
-        raise NotImplementedError("machine.Timer is not simulated: use asyncio")
 
 
 class Signal:

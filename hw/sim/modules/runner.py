@@ -1,9 +1,14 @@
 import sys
+import uctypes
+import vfs
 
-sys.path.insert(0, sys.argv[4])
+# the modules that play the hardware lie in memory outside of the heap, like the ESP32's own
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[6]), int(sys.argv[7]))), "/rom")
+sys.path.insert(0, "/rom")
 import _start
 
 _start.start(sys.argv)
+del sys, uctypes, vfs
 for _script in _start.scripts():
     try:
         execfile(_script)
@@ -11,4 +16,4 @@ for _script in _start.scripts():
         if _start.ended(_error):
             break
 _start.finish()
-del sys, _start
+del _start
