@@ -82,6 +82,7 @@ class Collector:
         self.broker = broker
         self.counters = Counters()
         self.refusal: str | None = None  # why the broker does not let us in, in one line
+        self.login_refused = False
         self.active_at = time.monotonic()  # when the last message came or the connection was made
         self._keeper = Keeper(database, keys)
         self._report = report
@@ -117,6 +118,7 @@ class Collector:
                 keyfile=str(broker.key_file) if broker.key_file else None,
             )
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -185,12 +187,30 @@ class Collector:
     ) -> None:
         if reason.is_failure:
             check = "the certificate" if self.broker.certificate_file else "--user, --password-file"
+            self.login_refused = True
             self._cannot_enter(f"the broker at {self.broker.name} refuses: {reason}; check {check}")
             return
         self._connection += 1
-        self.refusal = None
-        self.active_at = time.monotonic()
         client.subscribe([("wallbox/+/ledger", 1), ("wallbox/+/status", 1)])
+
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _message_id: int,
+        reasons: list[ReasonCode],
+        _more: object,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self.login_refused = True
+            self._cannot_enter(
+                f"the broker at {self.broker.name} lets us in, but not read wallbox/+/ledger and "
+                "wallbox/+/status; check its ACL"
+            )
+            return
+        self.refusal = None
+        self.login_refused = False
+        self.active_at = time.monotonic()
         self._say("info", "connected", f"connected to the broker at {self.broker.name}")
         try:
             # what came while there was no session is asked for, what was stored is acknowledged
