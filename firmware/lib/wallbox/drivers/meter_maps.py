@@ -46,7 +46,7 @@ TEXT = const(2)
 class Map:
     """One meter model.
 
-    blocks: (function, address, count) per poll. fields: (field, block, address, format); without
+    blocks: (function, address, count) per poll, the register's last. fields: (field, block, address, format); without
     POWER it is the sum of the phases. identity: (what, notation, function, address, count).
     models: identification codes or first words of the type text that this map fits; () = the
     meter does not tell. step_wh: the register's smallest step. pause_ms: kept between requests.
@@ -118,19 +118,19 @@ _INEPRO = (
 )
 
 _ABB = (
-    (REGISTER, 0, 0x5000, U64_X10),
-    (EXPORT, 0, 0x5004, U64_X10),
-    (VOLTAGE_L1, 1, 0x5B00, U32_X100),
-    (VOLTAGE_L2, 1, 0x5B02, U32_X100),
-    (VOLTAGE_L3, 1, 0x5B04, U32_X100),
-    (CURRENT_L1, 1, 0x5B0C, U32_X10),
-    (CURRENT_L2, 1, 0x5B0E, U32_X10),
-    (CURRENT_L3, 1, 0x5B10, U32_X10),
-    (POWER, 1, 0x5B14, I32_D100),
-    (POWER_L1, 1, 0x5B16, I32_D100),
-    (POWER_L2, 1, 0x5B18, I32_D100),
-    (POWER_L3, 1, 0x5B1A, I32_D100),
-    (FREQUENCY, 1, 0x5B2C, U16_X10),
+    (VOLTAGE_L1, 0, 0x5B00, U32_X100),
+    (VOLTAGE_L2, 0, 0x5B02, U32_X100),
+    (VOLTAGE_L3, 0, 0x5B04, U32_X100),
+    (CURRENT_L1, 0, 0x5B0C, U32_X10),
+    (CURRENT_L2, 0, 0x5B0E, U32_X10),
+    (CURRENT_L3, 0, 0x5B10, U32_X10),
+    (POWER, 0, 0x5B14, I32_D100),
+    (POWER_L1, 0, 0x5B16, I32_D100),
+    (POWER_L2, 0, 0x5B18, I32_D100),
+    (POWER_L3, 0, 0x5B1A, I32_D100),
+    (FREQUENCY, 0, 0x5B2C, U16_X10),
+    (REGISTER, 1, 0x5000, U64_X10),
+    (EXPORT, 1, 0x5004, U64_X10),
 )
 
 
@@ -186,7 +186,7 @@ def find(name: str) -> Map:
         return Map(
             "ABB",
             "B23",
-            ((3, 0x5000, 8), (3, 0x5B00, 45)),
+            ((3, 0x5B00, 45), (3, 0x5000, 8)),
             _ABB,
             ((MODEL, TEXT, 3, 0x8960, 6), (SERIAL, DECIMAL, 3, 0x8900, 2)),
             ("B23",),
