@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_HEADER = struct.Struct("<BBIHIBI")
-LENGTH_MIN = 27
-LENGTH_MAX = 254
-MAC_BYTES = 8
+from wallbox.store.record import MAC_SIZE, length_at, unpack
+
 LEDGER_LABEL = b"wallbox ledger"
 
 
@@ -27,14 +24,11 @@ class Record:
     boot: int
     uptime_ms: int
     utc_s: int
-
-    @property
-    def payload(self) -> bytes:
-        return self.data[17:-10]
+    payload: bytes
 
     @property
     def mac(self) -> bytes:
-        return self.data[-MAC_BYTES:]
+        return self.data[-MAC_SIZE:]
 
 
 @dataclass(frozen=True)
@@ -47,32 +41,27 @@ class Torn:
 
 def split(data: bytes) -> Iterator[Record | Torn]:
     """The records in `data`, one after the other; what is no record ends it as one `Torn`."""
+    view = memoryview(data)
     offset = 0
     while offset < len(data):
-        length = data[offset]
-        end = offset + length
-        whole = data[offset:end]
-        if not LENGTH_MIN <= length <= LENGTH_MAX or len(whole) != length or not _checks(whole):
+        length = length_at(view, offset, len(data))
+        if not length:
             yield Torn(offset, data[offset:])
             return
-        _length, kind, sequence, boot, low, high, utc_s = _HEADER.unpack_from(whole)
-        yield Record(whole, kind & 0x3F, kind >> 6, sequence, boot, high << 32 | low, utc_s)
-        offset = end
-
-
-def _checks(whole: bytes) -> bool:
-    value = zlib.crc32(whole[:-10])
-    return struct.unpack_from("<H", whole, len(whole) - 10)[0] == (value ^ value >> 16) & 0xFFFF
+        sequence, kind, quality, boot, uptime_ms, utc_s, payload = unpack(data, offset)
+        whole = data[offset : offset + length]
+        yield Record(whole, kind, quality, sequence, boot, uptime_ms, utc_s, payload)
+        offset += length
 
 
 def chain_genesis(key: bytes) -> bytes:
     """What the first record of a box chains to."""
-    return hmac.digest(key, LEDGER_LABEL, hashlib.sha256)[:MAC_BYTES]
+    return hmac.digest(key, LEDGER_LABEL, hashlib.sha256)[:MAC_SIZE]
 
 
 def follows(key: bytes, previous_mac: bytes, record: Record) -> bool:
     """True if the record's mac is the one its key and the record before it give."""
-    due = hmac.digest(key, previous_mac + record.data[:-MAC_BYTES], hashlib.sha256)[:MAC_BYTES]
+    due = hmac.digest(key, previous_mac + record.data[:-MAC_SIZE], hashlib.sha256)[:MAC_SIZE]
     return hmac.compare_digest(due, record.mac)
 
 
@@ -82,4 +71,4 @@ def acknowledgement(key: bytes, sequence: int, mac: bytes) -> bytes:
     0 and the chain's genesis: nothing is stored.
     """
     body = struct.pack("<I", sequence) + mac
-    return body + hmac.digest(key, b"ack" + body, hashlib.sha256)[:MAC_BYTES]
+    return body + hmac.digest(key, b"ack" + body, hashlib.sha256)[:MAC_SIZE]
