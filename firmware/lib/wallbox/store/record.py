@@ -58,7 +58,7 @@ def length_at(view, offset: int, end: int) -> int:
 
 
 def unpack(buf, offset: int = 0) -> tuple:
-    """(sequence, kind, quality, boot, uptime_ms, utc_s, payload) of the whole record at `offset`."""
+    """(sequence, kind, quality, boot, uptime_ms, utc_s, payload) of the record at `offset`."""
     kind = buf[offset + 1]
     return (
         number(buf, offset + 2, 4),
