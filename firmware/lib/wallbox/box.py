@@ -15,7 +15,7 @@ from . import config as configuration
 from . import crash, inbox, report, sampling, version
 from .core import engine, events
 from .drivers import clock, contactor, lamp, meter, meter_maps, pilot, wifi
-from .link import publisher
+from .link import link
 from .store import ledger, trace
 
 CONFIG_FILE = "config.json"
@@ -24,6 +24,7 @@ _SENSE_MS = const(20)
 _NETWORK_MS = const(100)
 _KEEP_MS = const(1000)
 _TRACE_MS = const(10_000)
+_WATERMARK_MS = const(3_600_000)  # one that is lost is only asked for again
 _HEALTHY_MS = const(60_000)  # after that long a boot was no crash
 _REPORT_MS = const(30_000)
 
@@ -63,12 +64,20 @@ class Box:
         self.report = report.Report(
             values["serial"], version.TEXT, self.agent, self.sampling, self.clock
         )
-        self.link = self.report.link = publisher.Link(
-            _link_config(values), self.ledger, self.report, self.link_changed
+        self.link = self.report.link = link.Link(
+            _link_config(values),
+            self.ledger,
+            self.report.build,
+            self.link_changed,
+            self.clock.now,
+            self.online,
         )
 
     def charging(self) -> bool:
         return self.agent.state.contactor == 1
+
+    def online(self) -> bool:
+        return self.wifi.up
 
     def link_changed(self, code: int) -> None:
         event = self.inbox.claim(events.LINK)
@@ -94,7 +103,7 @@ class Box:
         heartbeat = self.trace.last_of(events.METER_READING)
         boot = [events.BOOT, self.agent.boot, machine.reset_cause(), 0, 0, 0, 0, version.BYTES]
         if heartbeat is not None:
-            packed, utc_s, quality = heartbeat
+            packed, _uptime_ms, _boot, utc_s, quality = heartbeat
             reading = [0] * events.MAX_FIELDS
             events.unpack_into(reading, packed, 0, len(packed))
             boot[3:7] = [1, reading[1], utc_s, quality]
@@ -161,7 +170,7 @@ class Box:
 
     async def keep(self) -> None:
         """House-keeping: what is neither urgent nor allowed to be forgotten."""
-        taken, flushed_at, reported_at, healthy = 0, 0, 0, False
+        taken, flushed_at, marked_at, reported_at, healthy = 0, 0, 0, 0, False
         while True:
             await asyncio.sleep_ms(_KEEP_MS)
             now = self.clock.now()
@@ -171,6 +180,8 @@ class Box:
             if now - flushed_at >= _TRACE_MS:
                 flushed_at = now
                 self.agent.flush_trace(now)
+            if now - marked_at >= _WATERMARK_MS:
+                marked_at = now
                 self.ledger.flush_acknowledged()
             if self.sampling.meter.idle:
                 self.ledger.erase_ahead() or self.trace.erase_ahead()
@@ -217,20 +228,21 @@ def _load_config() -> tuple:
 
 
 def _meter(values: dict):
-    parity = {"N": None, "E": 0, "O": 1}[values["meter.parity"]]
+    chosen = meter_maps.find(values["meter.model"])
+    baud = values["meter.baud"] or chosen.baud
+    parity = values["meter.parity"] or chosen.parity
     uart = machine.UART(
         board.METER_UART,
-        baudrate=values["meter.baud"],
+        baudrate=baud,
         bits=8,
-        parity=parity,
+        parity=None if parity == "N" else "EO".index(parity),
         stop=1,
         tx=board.METER_TX,
         rx=board.METER_RX,
         rxbuf=512,
         timeout=0,
     )
-    chosen = meter_maps.MAPS[values["meter.model"]]
-    return meter.Meter(uart, chosen, values["meter.address"], values["meter.baud"])
+    return meter.Meter(uart, chosen, values["meter.address"], baud, parity)
 
 
 def _link_config(values: dict) -> dict:

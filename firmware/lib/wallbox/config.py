@@ -2,6 +2,8 @@
 
 import json
 
+from .drivers.meter_maps import NAMES
+
 # key, type, least, most (of a number, or of a text's length), default (None = must be given)
 SCHEMA = (
     ("serial", str, 1, 24, None),
@@ -9,8 +11,8 @@ SCHEMA = (
     ("installation_limit_a", int, 6, 32, None),
     ("meter.model", str, 1, 16, None),
     ("meter.address", int, 1, 247, 1),
-    ("meter.baud", int, 1200, 115_200, 9600),
-    ("meter.parity", str, 1, 1, "N"),
+    ("meter.baud", int, 0, 115_200, 0),
+    ("meter.parity", str, 0, 1, ""),
     ("wifi.ssid", str, 1, 32, None),
     ("wifi.password", str, 0, 63, ""),
     ("broker.host", str, 1, 64, None),
@@ -29,8 +31,9 @@ SCHEMA = (
 )
 
 CHOICES = {
-    "meter.parity": ("N", "E", "O"),
-    "meter.baud": (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200),
+    "meter.model": NAMES,
+    "meter.parity": ("N", "E", "O", ""),  # "" and 0: as the meter leaves its maker
+    "meter.baud": (0, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200),
     "broker.tls": ("none", "certificate", "psk"),
 }
 
@@ -107,7 +110,7 @@ def _check_value(key: str, kind, least: int, most: int, value) -> None:
 
 def _right(key: str, kind, least: int, most: int) -> str:
     if key in CHOICES:
-        return "one of " + ", ".join(str(choice) for choice in CHOICES[key])
+        return "one of " + ", ".join(json.dumps(choice) for choice in CHOICES[key])
     if kind is int:
         return "a whole number from %d to %d" % (least, most)
     return "a text of %d to %d characters" % (least, most)
@@ -118,7 +121,8 @@ def _wrong(key: str, value, right: str):
     raise ConfigError("%s: %s is wrong; right is %s" % (key, shown, right))
 
 
-# what a box without a valid file runs on: it measures nothing, charges nothing, talks to nobody
+# what a box without a valid file runs on: it charges nothing and talks to nobody
 DEFAULTS = {
     row[0]: row[4] if row[4] is not None else row[2] if row[1] is int else "" for row in SCHEMA
 }
+DEFAULTS["meter.model"] = NAMES[0]

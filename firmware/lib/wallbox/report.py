@@ -56,7 +56,7 @@ class Report:
             "discarded_events": self._agent.inbox.discarded,
         }
         if self.link:
-            tree["link"] = {"outage": self.link.outage, "outages": self.link.outages}
+            tree["link"] = {"outage": self.link.last_outage, "outages": self.link.outages}
         return tree
 
     def _ledger(self) -> dict:

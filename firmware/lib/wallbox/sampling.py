@@ -82,7 +82,6 @@ class Sampling:
     def _identity(self) -> None:
         event = self._inbox.claim(events.METER_IDENTITY)
         if event:
-            identity = self.meter.identity
-            event[1] = identity.meter_id
-            event[2] = b"\0".join((identity.vendor, identity.model, identity.serial))
+            event[1] = self.meter.identity.meter_id
+            event[2] = self.meter.identity.pack()
             self._inbox.commit()

@@ -108,6 +108,11 @@ class Meter:
         """The last register that was possible; -1 = none."""
         return self._register.last_wh
 
+    @property
+    def idle(self) -> bool:
+        """True between polls: nothing is under way on the bus."""
+        return self._resting
+
     def explain(self) -> str:
         """`reason` as one line: what, where, what to do. Allocates."""
         from .meter_texts import explain
