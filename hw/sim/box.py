@@ -6,8 +6,8 @@
         box.wait_for("wallbox ready")
         box.power_cut()
 
-A box directory holds `flash.bin`, `usb` and `rs485` (links to ptys), `console.log` and the
-compiled modules that stand for the chip's hardware.
+A box directory holds `flash.bin`, `usb` and `rs485` (links to ptys), `console.log` and
+`rom.bin`, the modules that stand for the chip's hardware.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 import tty
@@ -41,6 +40,7 @@ from hw.sim.hostloop import HostLoop
 
 MODULES = Path(__file__).resolve().parent / "modules"
 DEFAULT_HEAP = "112wK"
+REJOIN_S = 0.5  # the chip takes about 2.5 s
 UNIQUE_ID = bytes.fromhex("240ac4000001")
 _LAUNCH = (
     "import fcntl,sys,termios\n"
@@ -121,6 +121,7 @@ class Box:
         self._rssi = -60
         self._radio = True
         self._joining: bytes | None = None
+        self._attempts = 0
         self._clock_offset = 0
         self._rtc_memory = b""
         self._process: subprocess.Popen[bytes] | None = None
@@ -136,13 +137,12 @@ class Box:
         self.console = self.host.call(
             Console, self.host.loop, self.directory / "usb", self.log
         )
-        self._bus, bus_slave = pty.openpty()
-        tty.setraw(bus_slave)
-        os.set_blocking(self._bus, False)
-        self._bus_slave = bus_slave
+        self._transceiver, self._bus = pty.openpty()
+        tty.setraw(self._bus)
+        os.set_blocking(self._transceiver, False)
         link = self.directory / "rs485"
         link.unlink(missing_ok=True)
-        link.symlink_to(os.ttyname(bus_slave))
+        link.symlink_to(os.ttyname(self._bus))
 
     def __enter__(self) -> Box:
         return self
@@ -262,28 +262,19 @@ class Box:
 
     def set_level(self, pin: int, level: int) -> None:
         """Drives an input pin to 0 or 1; 2 lets it float."""
-        self._levels[pin] = level
-        self._send(wire.LEVEL, pin, 0, level)
+        self.host.call(self._put_level, pin, level)
 
     def set_analog(self, pin: int, high_uv: int, low_uv: int, shaped_by: int) -> None:
         """What an ADC pin sees while the output `shaped_by` is high and while it is low."""
-        self._analog[pin] = (high_uv, low_uv, shaped_by)
-        self._send(wire.ANALOG_HIGH, pin, shaped_by, high_uv)
-        self._send(wire.ANALOG_LOW, pin, 0, low_uv)
+        self.host.call(self._put_analog, pin, high_uv, low_uv, shaped_by)
 
     def set_port(self, port: int, local: int) -> None:
         """Leads what the firmware sends to `port` to 127.0.0.1:`local`; 0: nowhere."""
-        self.ports[port] = local
-        self._send(wire.PORT, 0, port, local)
+        self.host.call(self._put_port, port, local)
 
     def set_radio(self, on: bool, rssi_dbm: int = -60) -> None:
         """The access point's radio: without it the station loses its connection."""
-        self._radio = on
-        self._rssi = rssi_dbm
-        if not on and self._wlan == 1010:
-            self._set_wlan(200)
-        elif self._joining is not None:
-            self._join()
+        self.host.call(self._radio_changed, on, rssi_dbm)
 
     # the interpreter's process
 
@@ -297,10 +288,11 @@ class Box:
         self._restart_cause = 0
         self._hand_over(cause)
         self.console.prepare()
-        with contextlib.suppress(termios.error):
-            termios.tcflush(self._bus, termios.TCIFLUSH)
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._transceiver, 4096):
+                pass  # what the meter said while nobody listened
         bus = [str(self.pins.get(name, 255)) for name in ("METER_TX", "METER_RX")]
-        arguments = [str(theirs.fileno()), str(self._bus), str(self.flash_path)]
+        arguments = [str(theirs.fileno()), str(self._transceiver), str(self.flash_path)]
         command = [sys.executable, "-ISc", _LAUNCH, str(_interpreter_folder())]
         command += [str(self.directory / "rom.bin")]
         command += ["micropython", "-X", f"heapsize={self.heap}", "-i"]
@@ -310,7 +302,7 @@ class Box:
             stdin=self.console.slave,
             stdout=self.console.slave,
             stderr=self.console.slave,
-            pass_fds=(theirs.fileno(), self._bus),
+            pass_fds=(theirs.fileno(), self._transceiver),
             start_new_session=True,
             env={"TZ": "UTC", "PATH": "/usr/bin:/bin"},
             cwd=self.directory,
@@ -373,6 +365,19 @@ class Box:
             self._state.notify_all()
 
     # the wire
+
+    def _put_level(self, pin: int, level: int) -> None:
+        self._levels[pin] = level
+        self._send(wire.LEVEL, pin, 0, level)
+
+    def _put_analog(self, pin: int, high_uv: int, low_uv: int, shaped_by: int) -> None:
+        self._analog[pin] = (high_uv, low_uv, shaped_by)
+        self._send(wire.ANALOG_HIGH, pin, shaped_by, high_uv)
+        self._send(wire.ANALOG_LOW, pin, 0, low_uv)
+
+    def _put_port(self, port: int, local: int) -> None:
+        self.ports[port] = local
+        self._send(wire.PORT, 0, port, local)
 
     def _send(self, what: int, a: int, b: int, c: int) -> None:
         self._send_packet(wire.PACKET.pack(what, a, b, c))
@@ -453,7 +458,7 @@ class Box:
         elif what == wire.UART:
             self.on_uart(a, c)
         elif what == wire.JOIN:
-            self._wlan_verb(a)
+            self._wlan_verb(a, b)
         elif what == wire.CLOCK:
             self._clock_offset = c
         elif what == wire.DROPPED:
@@ -534,26 +539,43 @@ class Box:
 
     # Wi-Fi
 
-    def _wlan_verb(self, verb: int) -> None:
+    def _wlan_verb(self, verb: int, attempts: int) -> None:
+        """1 join the network named before (for ever when attempts is 0), 2 leave."""
+        self._attempts = attempts
         if verb == 1:
             self._wlan = 1001
-            self.host.loop.call_later(self.join_delay_s, self._join)
+            self.host.loop.call_later(self.join_delay_s, self._join, self._joining)
         else:
             self._joining = None
             self._wlan = 1000
 
-    def _join(self) -> None:
-        if self._joining is None or self._process is None:
+    def _join(self, wanted: bytes | None) -> None:
+        """One attempt; as on the chip, a failure shows only when no attempt is left."""
+        if wanted is None or wanted is not self._joining or self._process is None:
             return
-        ssid, _, key = self._joining.decode().partition("\0")
+        ssid, _, key = wanted.decode().partition("\0")
         points = self.access_points
         if not self._radio or (points is not None and ssid not in points):
-            self._set_wlan(201)
+            reason = 201
         elif points is not None and points[ssid] != key:
-            self._set_wlan(202)
+            reason = 202
         else:
             self._send(wire.WLAN_RSSI, 0, 0, self._rssi)
             self._set_wlan(1010)
+            return
+        self._attempts -= 1
+        if self._attempts == 0:
+            self._set_wlan(reason)
+        else:
+            self.host.loop.call_later(REJOIN_S, self._join, wanted)
+
+    def _radio_changed(self, on: bool, rssi_dbm: int) -> None:
+        self._radio = on
+        self._rssi = rssi_dbm
+        self._send(wire.WLAN_RSSI, 0, 0, rssi_dbm)
+        if not on and self._wlan == 1010:
+            self._set_wlan(1001)
+            self.host.loop.call_later(REJOIN_S, self._join, self._joining)
 
     def _set_wlan(self, status: int) -> None:
         self._wlan = status
@@ -565,7 +587,7 @@ class Box:
         self.host.call(self.console.close)
         self.log.close()
         os.close(self._bus)
-        os.close(self._bus_slave)
+        os.close(self._transceiver)
         if self._own_host:
             self.host.close()
         if self._own_directory:

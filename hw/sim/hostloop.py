@@ -26,6 +26,8 @@ class HostLoop:
 
     def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Runs `function(*arguments)` in the loop's thread and gives its result."""
+        if threading.current_thread() is self._thread:
+            return function(*arguments)
 
         async def once() -> Result:
             return function(*arguments)

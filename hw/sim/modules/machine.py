@@ -275,7 +275,7 @@ class UART(io.IOBase):
         self._rx = self._tx = None
         self._buf = None
         self._head = self._len = 0
-        self._visible_at = self._sent_at = utime.ticks_us()
+        self._sent_at = utime.ticks_us()
         self.init(baudrate, bits, parity, stop, **options)
 
     def init(
@@ -329,18 +329,10 @@ class UART(io.IOBase):
         self._port = None
 
     def _fill(self):
-        # what arrived on the pty becomes visible at the pace of the wire, and
-        # no earlier than the last character of our own question has left
         if self._port is None:
             return 0
         n = self._port.readinto(_arrived)
         if n:
-            now = utime.ticks_us()
-            if utime.ticks_diff(self._visible_at, now) < 0:
-                self._visible_at = now
-            if utime.ticks_diff(self._visible_at, self._sent_at) < 0:
-                self._visible_at = self._sent_at
-            self._visible_at = utime.ticks_add(self._visible_at, n * self._char_us)
             size = len(self._buf)
             room = size - self._len
             if n > room:
@@ -350,12 +342,7 @@ class UART(io.IOBase):
             for i in range(n):
                 self._buf[(tail + i) % size] = _arrived[i]
             self._len += n
-        if not self._len:
-            return 0
-        left = utime.ticks_diff(self._visible_at, utime.ticks_us())
-        if left <= 0:
-            return self._len
-        return max(0, self._len - (left + self._char_us - 1) // self._char_us)
+        return self._len
 
     def any(self):
         return self._fill()

@@ -19,6 +19,7 @@ _JOIN = const(1)
 _LEAVE = const(2)
 
 _hostname = "mpy-esp32"
+_reconnects = 0  # for ever
 
 
 def hostname(name=None):
@@ -65,7 +66,7 @@ class WLAN:
             raise OSError("Wifi SSID Invalid")
         _wire.tell_bytes(_wire.JOIN, ssid.encode() + b"\0" + (key or "").encode())
         _wire.wlan[1] = STAT_CONNECTING
-        _wire.tell(_wire.JOIN, _JOIN, 0, 0)
+        _wire.tell(_wire.JOIN, _JOIN, _reconnects, 0)
 
     def disconnect(self):
         if not _wire.wlan[0]:
@@ -101,16 +102,21 @@ class WLAN:
         raise ValueError("unknown config param")
 
     def config(self, *args, **kwargs):
+        global _reconnects
         if args:
             if args[0] == "mac":
                 import machine
 
                 return machine.unique_id()
-            if args[0] in ("reconnects", "pm", "channel"):
-                return 0
+            if args[0] == "reconnects":
+                return _reconnects - 1
+            if args[0] == "pm":
+                return 1
             raise ValueError("unknown config param")
-        for name in kwargs:
-            if name not in ("pm", "reconnects", "txpower", "hostname", "dhcp_hostname", "channel"):
+        for name, value in kwargs.items():
+            if name == "reconnects":
+                _reconnects = 0 if value == -1 else value + 1
+            elif name not in ("pm", "txpower", "hostname", "dhcp_hostname"):
                 raise ValueError("unknown config param")
 
     def scan(self):

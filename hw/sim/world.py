@@ -1,0 +1,344 @@
+"""The simulated world: a box, its car, mains, meter, seals, tag reader, network and broker.
+
+    with World() as world:
+        world.car.plug(max_current_a=16, phases=3)
+        world.car.request_power()
+        world.box.wait_until(lambda: world.car.power_w > 0, what="charging")
+        world.mains.cut()
+        world.mains.restore()
+
+Everything that is started is ended by its own handle when the `with` block ends.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from host import image
+from hw.sim.box import DEFAULT_HEAP, Box
+from hw.sim.broker import Amqtt, Mosquitto, make_broker
+from hw.sim.electrics import CarState, Electrics
+from hw.sim.hostloop import HostLoop
+from hw.sim.meter_wire import Faults
+from hw.sim.meters import SimMeter
+from hw.sim.proxy import Proxy
+from hw.sim.timeserver import TimeServer
+from hw.sim.wire import FLOATING
+
+SERIAL = "WB-000001"
+LEDGER_KEY = bytes(range(32))
+BROKER_PORT = 1883
+NTP_PORT = 123
+
+
+class Car:
+    """The car; its verbs are those of `hw.verbs.Car`, and some faults."""
+
+    def __init__(self, host: HostLoop, electrics: Electrics) -> None:
+        self._host = host
+        self._electrics = electrics
+
+    def _set(self, **changes: object) -> None:
+        for name, value in changes.items():
+            setattr(self._electrics.car, name, value)
+        self._electrics.update()
+
+    def plug(
+        self,
+        max_current_a: float = 16.0,
+        phases: int = 3,
+        diode: bool = True,
+        waits_for_pilot: bool = True,
+    ) -> None:
+        """Connects a car.  `waits_for_pilot` False: an old car that shows C without PWM.
+        `diode` False: not a car but a resistor."""
+        state = CarState(
+            plugged=True,
+            max_current_a=max_current_a,
+            phases=phases,
+            diode=diode,
+            waits_for_pilot=waits_for_pilot,
+        )
+        self._host.call(self._replace, state)
+
+    def _replace(self, state: CarState) -> None:
+        self._electrics.car = state
+        self._electrics.update()
+
+    def request_power(self, ventilation: bool = False) -> None:
+        self._host.call(lambda: self._set(wants_power=True, ventilation=ventilation))
+
+    def stop(self) -> None:
+        self._host.call(lambda: self._set(wants_power=False))
+
+    def unplug(self) -> None:
+        self._host.call(self._replace, CarState())
+
+    def short(self, shorted: bool = True) -> None:
+        """Shorts the pilot to earth (E), or ends that."""
+        self._host.call(lambda: self._set(shorted=shorted))
+
+    @property
+    def letter(self) -> str:
+        """The pilot's letter as physics makes it."""
+        return self._host.call(lambda: self._electrics.letter)
+
+    @property
+    def offered_a(self) -> float:
+        """A per phase that the pilot offers."""
+        return self._host.call(lambda: self._electrics.offered_a)
+
+    @property
+    def power_w(self) -> int:
+        """What flows through the meter."""
+        return sum(self._electrics.power_w)
+
+
+class Contactor:
+    """The contactor and its faults."""
+
+    def __init__(self, host: HostLoop, electrics: Electrics) -> None:
+        self._host = host
+        self._electrics = electrics
+
+    @property
+    def closed(self) -> bool:
+        return self._electrics.contactor_closed
+
+    @property
+    def moves(self) -> int:
+        """How often it has switched."""
+        return self._electrics.contactor_moves
+
+    def weld(self) -> None:
+        self._host.call(self._electrics.set_contactor_fault, "welded")
+
+    def stick_open(self) -> None:
+        self._host.call(self._electrics.set_contactor_fault, "stuck")
+
+    def repair(self) -> None:
+        self._host.call(self._electrics.set_contactor_fault, "")
+
+
+class Meter:
+    """The sub-meter: a pymodbus server on the box's bus; `sim` has its faults."""
+
+    def __init__(self, host: HostLoop, electrics: Electrics, sim: SimMeter) -> None:
+        self._host = host
+        self._electrics = electrics
+        self.sim = sim
+        self._faults: Faults | None = None
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong with the meter or its line; outlives a power cut."""
+        return self.sim.faults
+
+    def power(self, on: bool) -> None:
+        """The meter's own supply."""
+        if on:
+            self.sim.start()
+            if self._faults:
+                self.sim.wire.faults = self._faults
+        else:
+            self._faults = self.sim.faults
+            self.sim.stop()
+
+    def set_load(self, power_w: Sequence[int] | None) -> None:
+        self._host.call(self._electrics.set_load, power_w)
+
+    def register_wh(self) -> int:
+        return self.sim.register_wh()
+
+
+class Seal:
+    """The seal loops of the board."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        for name in ("lid", "terminal_cover"):
+            self.close(name)
+
+    def _pin(self, name: str) -> int:
+        pin = self._box.pins.get(f"SEAL_{name.upper()}")
+        if pin is None:
+            raise ValueError(f"seal {name!r}: the board has none of that name")
+        return pin
+
+    def open(self, name: str = "lid") -> None:
+        self._box.set_level(self._pin(name), FLOATING)
+
+    def close(self, name: str = "lid") -> None:
+        self._box.set_level(self._pin(name), self._box.pins["SEAL_CLOSED_LEVEL"])
+
+
+class Mains:
+    """The supply of box, meter and car."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def cut(self) -> None:
+        world = self._world
+        if world.electrics.mains:
+            world.host.call(self._cut)
+            world.meter.power(False)
+
+    def _cut(self) -> None:
+        world = self._world
+        world.box.power_cut()
+        world.electrics.set_mains(False)
+
+    def restore(self) -> None:
+        world = self._world
+        if world.electrics.mains:
+            return
+        world.meter.power(True)
+        world.host.call(self._restore)
+
+    def _restore(self) -> None:
+        self._world.electrics.set_mains(True)
+        self._world.box.power_on()
+
+
+class Net:
+    """Access point, line to the broker, and time server."""
+
+    def __init__(self, host: HostLoop, box: Box) -> None:
+        self._host = host
+        self._box = box
+        self.proxy = host.call(Proxy)
+        self.time = TimeServer()
+
+    def start(self) -> None:
+        self._host.run(self.proxy.start())
+        self._host.run(self.time.start())
+        self._box.set_port(BROKER_PORT, self.proxy.port)
+        self._box.set_port(NTP_PORT, self.time.port)
+
+    def drop(self, radio: bool = True) -> None:
+        """`radio`: the access point goes off; else only the line behind it goes silent."""
+        self._host.call(self.proxy.silence, True)
+        if radio:
+            self._box.set_radio(False)
+
+    def restore(self) -> None:
+        """Radio, line and delay as at the start; what waited on the line is delivered."""
+        self._box.set_radio(True)
+        self.delay(0)
+        self._host.call(self.proxy.silence, False)
+
+    def delay(self, one_way_s: float) -> None:
+        """Every piece of data takes this long."""
+        self._host.call(setattr, self.proxy, "delay_s", one_way_s)
+
+    def reset_connections(self) -> None:
+        """Every TCP connection ends with a reset."""
+        self._host.call(self.proxy.break_connections)
+
+    def close(self) -> None:
+        self._host.run(self.proxy.close())
+        self._host.call(self.time.close)
+
+
+class World:
+    """One box and all around it.
+
+    `broker`: `mosquitto`, `amqtt`, `any` or None.  `config` is merged into the box's
+    config.json (`config={"interval_s": 5}`).  `flash`: a whole image instead of a built one.
+    `power` False leaves the mains off until `mains.restore()`.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        board: str = "wroom32",
+        meter: str = "em340",
+        broker: str | None = "any",
+        heap: str = DEFAULT_HEAP,
+        config: Mapping[str, object] | None = None,
+        serial: str = SERIAL,
+        ledger_key: bytes = LEDGER_KEY,
+        firmware: Path = image.FIRMWARE,
+        flash: bytes | None = None,
+        power: bool = True,
+    ) -> None:
+        self._own_directory = directory is None
+        self.directory = Path(tempfile.mkdtemp(prefix="world-")) if directory is None else directory
+        self.serial = serial
+        self.ledger_key = ledger_key
+        self.host = HostLoop()
+        self.box = Box(self.directory / "box", board=board, heap=heap, host=self.host)
+        self.broker: Mosquitto | Amqtt | None = None
+        if broker is not None:
+            self.broker = make_broker(broker, self.directory / "broker")
+        sim = SimMeter(meter, port=self.box.rs485)
+        self.electrics = self.host.call(Electrics, self.box, self._power)
+        self.meter = Meter(self.host, self.electrics, sim)
+        self.meter.sim.set(voltage_v=[self.electrics.voltage_v] * 3)
+        self.car = Car(self.host, self.electrics)
+        self.contactor = Contactor(self.host, self.electrics)
+        self.seal = Seal(self.box)
+        self.mains = Mains(self)
+        self.net = Net(self.host, self.box)
+        self.box.on_output = lambda pin, output: self.electrics.output_changed(pin)
+        self.box.on_power_lost = lambda: self.electrics.set_mains(False)
+        self._config = {**self.default_config(meter), **(config or {})}
+        self._power_at_start = power
+        self.box.flash(
+            flash
+            or image.build_flash(
+                self._config, board, serial=serial, ledger_key=ledger_key, tree=firmware
+            )
+        )
+
+    def _power(self, power_w: tuple[int, ...]) -> None:
+        self.meter.sim.set(power_w=power_w)
+
+    def default_config(self, meter: str) -> dict[str, object]:
+        """A configuration that fits this world."""
+        return {
+            "serial": self.serial,
+            "installation_limit_a": 16,
+            "meter": {"model": meter},
+            "wifi": {"ssid": "depot", "password": "correct horse"},
+            "broker": {"host": "broker.example", "port": BROKER_PORT},
+            "clock": {"host": "time.example"},
+        }
+
+    def __enter__(self) -> World:
+        try:
+            self.net.start()
+            if self.broker:
+                self.broker.start()
+                self.net.proxy.target_port = self.broker.port
+            if self._power_at_start:
+                self.mains.restore()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends everything; may be called twice."""
+        self.mains.cut()
+        self.net.close()
+        if self.broker:
+            self.broker.stop()
+        self.box.close()
+        self.host.close()
+        if self._own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
