@@ -1,0 +1,194 @@
+"""Sessions, gaps and the balance of a box, added up from its entries. Integer Wh throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from host.ledger.entries import Entry, Value
+
+PARTS = ("INTERVAL", "GAP_END")  # between them they account for every Wh of the register
+
+
+@dataclass
+class Session:
+    """One plug-in to unplugging. `end_*` and `reason` are None while it runs."""
+
+    box: str
+    session: int
+    meter_id: int
+    begin_utc_s: int
+    begin_quality: str
+    begin_register_wh: int
+    end_utc_s: int | None = None
+    end_quality: str | None = None
+    end_register_wh: int | None = None
+    energy_wh: int = 0
+    reason: str | None = None
+    status: str | None = None
+
+
+@dataclass
+class Gap:
+    """A time that no interval covers; `energy_wh` is None while it lasts."""
+
+    box: str
+    from_utc_s: int
+    from_quality: str
+    from_register_wh: int
+    cause: list[str]
+    to_utc_s: int | None = None
+    to_quality: str | None = None
+    to_register_wh: int | None = None
+    energy_wh: int | None = None
+
+
+@dataclass
+class Totals:
+    """What one meter measured at one box, and whether the parts add up to it."""
+
+    box: str
+    meter_id: int
+    first_register_wh: int
+    last_register_wh: int
+    intervals: int = 0
+    interval_wh: int = 0
+    gaps: int = 0
+    gap_wh: int = 0
+    sessions: int = 0
+    session_wh: int = 0
+
+    @property
+    def difference_wh(self) -> int:
+        """Register minus the sum of its parts: 0, or something is missing."""
+        return self.last_register_wh - self.first_register_wh - self.interval_wh - self.gap_wh
+
+
+@dataclass
+class Sums:
+    """Everything added up for one box, in the order of the ledger."""
+
+    sessions: list[Session] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    totals: list[Totals] = field(default_factory=list)
+
+
+def add_up(entries: Iterable[Entry]) -> Sums:
+    """Reads one box's entries in their order; a session or gap that began earlier is closed
+    by what its end repeats of its begin."""
+    sums = Sums()
+    for entry in entries:
+        if "meter_id" in entry.fields:
+            _account(sums, entry)
+        if entry.kind in _HANDLERS:
+            _HANDLERS[entry.kind](sums, entry)
+    return sums
+
+
+def _account(sums: Sums, entry: Entry) -> None:
+    fields = entry.fields
+    register_wh, meter_id = _int(fields["register_wh"]), _int(fields["meter_id"])
+    energy_wh = _int(fields["energy_wh"]) if entry.kind in PARTS else 0
+    if not sums.totals or sums.totals[-1].meter_id != meter_id:
+        sums.totals.append(Totals(entry.box, meter_id, register_wh - energy_wh, register_wh))
+    total = sums.totals[-1]
+    if entry.kind == "METER" and not total.intervals + total.gaps:
+        total.first_register_wh = total.last_register_wh = register_wh
+    if entry.kind in PARTS:
+        total.last_register_wh = register_wh
+    if entry.kind == "INTERVAL":
+        total.intervals += 1
+        total.interval_wh += energy_wh
+    elif entry.kind == "GAP_END":
+        total.gaps += 1
+        total.gap_wh += energy_wh
+    elif entry.kind == "SESSION_END":
+        total.sessions += 1
+        total.session_wh += _int(fields["energy_wh"])
+    running = sums.sessions[-1] if sums.sessions else None
+    if running is not None and running.reason is None and running.meter_id == meter_id:
+        running.energy_wh = register_wh - running.begin_register_wh
+
+
+def _session_begin(sums: Sums, entry: Entry) -> None:
+    sums.sessions.append(
+        Session(
+            entry.box,
+            _int(entry.fields["session"]),
+            _int(entry.fields["meter_id"]),
+            entry.utc_s,
+            entry.quality,
+            _int(entry.fields["register_wh"]),
+        )
+    )
+
+
+def _session_end(sums: Sums, entry: Entry) -> None:
+    fields = entry.fields
+    number, energy_wh = _int(fields["session"]), _int(fields["energy_wh"])
+    register_wh = _int(fields["register_wh"])
+    if not sums.sessions or sums.sessions[-1].session != number:
+        sums.sessions.append(
+            Session(
+                entry.box,
+                number,
+                _int(fields["meter_id"]),
+                _int(fields["begin_utc_s"]),
+                str(fields["begin_quality"]),
+                register_wh - energy_wh,
+            )
+        )
+    session = sums.sessions[-1]
+    session.end_utc_s, session.end_quality = entry.utc_s, entry.quality
+    session.end_register_wh, session.energy_wh = register_wh, energy_wh
+    session.reason, session.status = str(fields["reason"]), str(fields["status"])
+
+
+def _gap_begin(sums: Sums, entry: Entry) -> None:
+    fields = entry.fields
+    sums.gaps.append(
+        Gap(
+            entry.box,
+            _int(fields["from_utc_s"]),
+            str(fields["from_quality"]),
+            _int(fields["register_wh"]),
+            _names(fields["cause"]),
+        )
+    )
+
+
+def _gap_end(sums: Sums, entry: Entry) -> None:
+    fields = entry.fields
+    register_wh, energy_wh = _int(fields["register_wh"]), _int(fields["energy_wh"])
+    if not sums.gaps or sums.gaps[-1].energy_wh is not None:
+        sums.gaps.append(
+            Gap(
+                entry.box,
+                _int(fields["from_utc_s"]),
+                str(fields["from_quality"]),
+                register_wh - energy_wh,
+                [],
+            )
+        )
+    gap = sums.gaps[-1]
+    gap.cause = _names(fields["cause"])
+    gap.to_utc_s, gap.to_quality = entry.utc_s, entry.quality
+    gap.to_register_wh, gap.energy_wh = register_wh, energy_wh
+
+
+_HANDLERS = {
+    "SESSION_BEGIN": _session_begin,
+    "SESSION_END": _session_end,
+    "GAP_BEGIN": _gap_begin,
+    "GAP_END": _gap_end,
+}
+
+
+def _int(value: Value) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _names(value: Value) -> list[str]:
+    assert isinstance(value, list)
+    return value
