@@ -20,6 +20,7 @@ import pty
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ from hw.sim.hostloop import HostLoop
 
 MODULES = Path(__file__).resolve().parent / "modules"
 DEFAULT_HEAP = "112wK"
+SIMULATION_HEAP_BYTES = 34 * 1024  # a test compares it with what the box reports
 REJOIN_S = 0.5  # the chip takes about 2.5 s
 UNIQUE_ID = bytes.fromhex("240ac4000001")
 _LAUNCH = (
@@ -80,8 +82,9 @@ class FlashCounters:
 class Box:
     """One box; verbs may be called from any thread but the world's own.
 
-    `heap` is what MicroPython's `-X heapsize=` takes (`56wK` is the ESP32's first heap area);
-    the modules that play the hardware take `simulation_heap_bytes` of it.
+    `heap` is the firmware's heap in the notation of MicroPython's `-X heapsize=`: `56wK` is the
+    ESP32's first heap area, 56 KiB in words of this machine.  What the modules that play the
+    hardware take (`simulation_heap_bytes`; on the chip they are C) is added to it.
     """
 
     def __init__(
@@ -295,7 +298,7 @@ class Box:
         arguments = [str(theirs.fileno()), str(self._transceiver), str(self.flash_path)]
         command = [sys.executable, "-ISc", _LAUNCH, str(_interpreter_folder())]
         command += [str(self.directory / "rom.bin")]
-        command += ["micropython", "-X", f"heapsize={self.heap}", "-i"]
+        command += ["micropython", "-X", f"heapsize={heap_bytes(self.heap)}", "-i"]
         command += [str(MODULES / "runner.py"), *arguments, *bus]
         self._process = subprocess.Popen(
             command,
@@ -441,7 +444,7 @@ class Box:
         if what == wire.OUT:
             self._set_output(a, Output(b, c))
         elif what == wire.PWM:
-            self._set_output(a, Output(3, 0, b, c))
+            self._set_output(a, Output(3, 0, 65_536 if b == 65_535 else b, c))
         elif what == wire.FLASH:
             self._count_flash(a, b, c)
         elif what == wire.WDT:
@@ -592,6 +595,17 @@ class Box:
             self.host.close()
         if self._own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def heap_bytes(heap: str) -> int:
+    """`56wK`, `2M`, `100000` in bytes, plus what the simulation itself takes."""
+    found = re.fullmatch(r"(\d+)(w?)([KM]?)", heap)
+    if not found:
+        raise ValueError(f"heap {heap!r}: use a number with w (words), K or M behind it, as 56wK")
+    size = int(found[1]) << {"": 0, "K": 10, "M": 20}[found[3]]
+    if found[2]:
+        size = size * struct.calcsize("P") // 4
+    return size + SIMULATION_HEAP_BYTES
 
 
 def _interpreter_folder() -> Path:

@@ -29,7 +29,7 @@ RAW = 12  # c 1: skip main.py, a raw REPL follows
 
 # chip -> world
 OUT = 1  # a pin, b mode, c level
-PWM = 2  # a pin, b duty (of 65536), c Hz; 0 Hz: off
+PWM = 2  # a pin, b duty of 65536 (65535: always on), c Hz
 WDT = 3  # c time-out in ms
 FEED = 4
 RESET = 5  # a kind: 0 power cut asked for by CUT, else the reset cause that follows

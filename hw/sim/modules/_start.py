@@ -6,13 +6,11 @@ import sys
 
 import vfs
 
-_used = gc.mem_alloc()
-
 import _flash
 import _wire
 
 
-def start(arguments):
+def start(arguments, pristine):
     """Attaches the hardware, mounts the flash file system; gives the scripts to run."""
     _wire.attach(int(arguments[1]))
     _wire.bus = open(int(arguments[2]), "r+b")
@@ -30,9 +28,9 @@ def start(arguments):
     vfs.umount("/rom")
     vfs.umount("/")
     sys.path[:] = ["", ".frozen", "/lib"]
-    _mount(esp32.Partition.find(1, label="vfs"))
     gc.collect()
-    _wire.tell(_wire.HEAP, 0, 0, gc.mem_alloc() - _used)
+    _wire.tell(_wire.HEAP, 0, 0, gc.mem_alloc() - pristine)
+    _mount(esp32.Partition.find(1, label="vfs"))
 
 
 def _mount(found):

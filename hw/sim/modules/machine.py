@@ -39,7 +39,8 @@ def _output(pin, name):
 def _take(pin, name):
     if pin in (1, 3):
         raise ValueError("pin %d belongs to the console" % pin)
-    if _USED.get(pin, name) != name:
+    # the chip would take the pin away from the other without a word
+    if _USED.get(pin, name) not in (name, "gpio"):
         raise ValueError("pin %d is used by %s" % (pin, _USED[pin]))
     _USED[pin] = name
 
@@ -109,11 +110,9 @@ class Pin:
     def toggle(self):
         self.value(1 - _wire.outputs[self._pin])
 
-    def irq(self, handler=None, trigger=3, *, wake=None, hard=False):
-        if hard:
-            raise ValueError("hard IRQ is not supported")
+    def irq(self, handler=None, trigger=3, wake=None):
         if wake is not None:
-            raise ValueError("wake is not simulated")
+            raise NotImplementedError("wake is not simulated")
         if handler is not None and not callable(handler):
             raise TypeError("handler must be callable")
         if not 0 < trigger < 4:
@@ -132,58 +131,84 @@ class Pin:
 
 
 class PWM:
-    def __init__(self, dest, *, freq=-1, duty=-1, duty_u16=-1, duty_ns=-1, invert=0):
-        self._pin = _output(dest, "pwm")
+    def __init__(self, dest, freq=-1, *, duty=-1, duty_u16=-1, duty_ns=-1, invert=-1):
+        pin = _number(dest)
+        if pin >= _FIRST_INPUT_ONLY:
+            raise OSError(-0x102, "ESP_ERR_INVALID_ARG")
+        if pin not in _wire.duties and len(_wire.duties) >= 16:
+            raise RuntimeError("out of PWM channels:16")
+        _take(pin, "pwm")
+        self._pin = pin
         self._freq = 5000
         self._duty = 32768
-        self.init(freq=freq, duty=duty, duty_u16=duty_u16, duty_ns=duty_ns)
+        self.init(freq, duty=duty, duty_u16=duty_u16, duty_ns=duty_ns, invert=invert)
 
-    def init(self, *, freq=-1, duty=-1, duty_u16=-1, duty_ns=-1):
+    def init(self, freq=-1, *, duty=-1, duty_u16=-1, duty_ns=-1, invert=-1):
+        if invert == 1:
+            raise NotImplementedError("invert is not simulated")
+        if (duty != -1) + (duty_u16 != -1) + (duty_ns != -1) > 1:
+            raise ValueError(
+                "only one of parameters 'duty', 'duty_u16' or 'duty_ns' is allowed"
+            )
         if freq != -1:
             if not 1 <= freq <= 40000000:
                 raise ValueError("frequency must be from 1Hz to 40MHz")
             self._freq = freq
         if duty_u16 != -1:
             if not 0 <= duty_u16 <= 65535:
-                raise ValueError("duty_u16 must be from 0 to 65535")
-            self._duty = duty_u16
+                raise ValueError("duty_u16 must be from 0 to 65536")
+            # the greatest value means always on
+            self._duty = 65536 if duty_u16 == 65535 else duty_u16
         elif duty != -1:
             if not 0 <= duty <= 1023:
-                raise ValueError("duty must be between 0 to 1023")
-            self._duty = duty << 6
+                raise ValueError("duty must be from 0 to 1023")
+            self._duty = 65536 if duty == 1023 else duty << 6
         elif duty_ns != -1:
-            self._duty = min(65535, duty_ns * self._freq * 65536 // 1000000000)
+            period_ns = 1000000000 // self._freq
+            if not 0 <= duty_ns <= period_ns:
+                raise ValueError("duty_ns must be from 0 to %d ns" % period_ns)
+            self._duty = duty_ns * 65536 // period_ns
         pin = self._pin
         _wire.duties[pin] = self._duty
         _wire.frequencies[pin] = self._freq
-        _wire.modes[pin] = 3
-        _wire.tell(_wire.PWM, pin, self._duty, self._freq)
+        _wire.modes[pin] = Pin.OUT
+        _wire.outputs[pin] = 0
+        _wire.tell(_wire.PWM, pin, min(self._duty, 65535), self._freq)
+
+    def _active(self):
+        if self._pin not in _wire.duties:
+            raise RuntimeError("PWM is inactive")
 
     def freq(self, freq=None):
+        self._active()
         if freq is None:
             return self._freq
-        self.init(freq=freq)
+        self.init(freq)
 
     def duty_u16(self, duty=None):
+        self._active()
         if duty is None:
-            return self._duty
+            return min(self._duty, 65535)
         self.init(duty_u16=duty)
 
     def duty(self, duty=None):
+        self._active()
         if duty is None:
-            return self._duty >> 6
+            return min(self._duty >> 6, 1023)
         self.init(duty=duty)
 
     def duty_ns(self, duty=None):
+        self._active()
         if duty is None:
             return self._duty * 1000000000 // (65536 * self._freq)
         self.init(duty_ns=duty)
 
     def deinit(self):
+        # the pin stays an output, and low
         pin = self._pin
-        _wire.duties.pop(pin, None)
-        _USED.pop(pin, None)
-        _wire.tell(_wire.PWM, pin, 0, 0)
+        if _wire.duties.pop(pin, None) is not None:
+            _USED.pop(pin, None)
+            _wire.tell(_wire.OUT, pin, Pin.OUT, 0)
 
 
 _CONVERSION_US = const(80)
@@ -196,10 +221,6 @@ class ADC:
     ATTN_2_5DB = const(1)
     ATTN_6DB = const(2)
     ATTN_11DB = const(3)
-    WIDTH_9BIT = const(9)
-    WIDTH_10BIT = const(10)
-    WIDTH_11BIT = const(11)
-    WIDTH_12BIT = const(12)
 
     def __init__(self, pin, *, atten=0):
         pin = _number(pin)
@@ -216,10 +237,6 @@ class ADC:
         if not 0 <= atten <= 3:
             raise ValueError("invalid atten")
         self._full = (950, 1250, 1750, 3130)[atten]
-
-    def width(self, bits):
-        if bits not in (9, 10, 11, 12):
-            raise ValueError("invalid bits")
 
     def _millivolts(self):
         global _last_us, _noise
@@ -263,8 +280,8 @@ _arrived = bytearray(256)
 
 
 class UART(io.IOBase):
-    INV_TX = const(4)
-    INV_RX = const(8)
+    INV_RX = const(4)
+    INV_TX = const(32)
 
     def __init__(self, uart, baudrate=115200, bits=8, parity=None, stop=1, **options):
         if uart == 0:
@@ -287,8 +304,8 @@ class UART(io.IOBase):
         *,
         tx=None,
         rx=None,
-        rts=-1,
-        cts=-1,
+        rts=None,
+        cts=None,
         txbuf=256,
         rxbuf=256,
         timeout=0,
@@ -303,6 +320,8 @@ class UART(io.IOBase):
         if not 0 < baudrate <= 5000000:
             raise ValueError("invalid baudrate")
         name = "uart%d" % self._id
+        if invert or flow:
+            raise NotImplementedError("invert and flow are not simulated")
         if tx is None:
             tx = 17 if self._id == 2 else 10
         if rx is None:
@@ -310,10 +329,14 @@ class UART(io.IOBase):
         self._tx = _output(tx, name)
         self._rx = _number(rx)
         _take(self._rx, name)
-        if rts != -1:
+        if rts is not None:
             _output(rts, name)
+        if cts is not None:
+            _take(_number(cts), name)
         if self._buf is None:
+            # the driver takes no less than the hardware's own queue
             self._buf = bytearray(max(rxbuf, 129))
+            self._head = self._len = 0
         self._timeout = timeout
         # start, data, parity and stop bits of one character
         bits_sent = 1 + bits + stop + (0 if parity is None else 1)

@@ -1,3 +1,6 @@
+import gc
+
+_pristine = gc.mem_alloc()
 import sys
 import uctypes
 import vfs
@@ -7,8 +10,8 @@ vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(sys.argv[6]), int(sys.argv[7]))), 
 sys.path.insert(0, "/rom")
 import _start
 
-_start.start(sys.argv)
-del sys, uctypes, vfs
+_start.start(sys.argv, _pristine)
+del gc, sys, uctypes, vfs, _pristine
 for _script in _start.scripts():
     try:
         execfile(_script)
