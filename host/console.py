@@ -6,6 +6,7 @@ directory is unusable, 5 done, but something was refused.
 
 from __future__ import annotations
 
+import os
 from typing import NoReturn
 
 import typer
@@ -15,9 +16,19 @@ EXIT_UNREACHABLE = 3
 EXIT_UNUSABLE = 4
 EXIT_REFUSED = 5
 
-# both honour NO_COLOR, and no colours are written into a file or a pipe
-out = Console()
-error = Console(stderr=True)
+_PIPE_COLUMNS = 250  # a file or a pipe has no width to keep to
+
+
+def _console(stderr: bool) -> Console:
+    """Honours NO_COLOR and COLUMNS; writes no colours into a file or a pipe."""
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_COLUMNS
+    return console
+
+
+out = _console(stderr=False)
+error = _console(stderr=True)
 
 
 def fail(text: str, code: int) -> NoReturn:

@@ -73,8 +73,8 @@ def show(
         print_sessions_csv,
         print_standing,
         print_sums,
+        print_totals,
         sums_json,
-        totals_table,
     )
     from host.ledger.sums import add_up
     from host.ledger.words import Words
@@ -117,10 +117,7 @@ def show(
                 count = TABLE_ROWS if last is None else last
                 for serial in chosen:
                     out.print(entries_table(entries(serial, count), words, len(chosen) > 1))
-            totals = [total for one in sums for total in one.totals]
-            if totals:
-                out.print()
-                out.print(totals_table(totals))
+            print_totals(out, (total for one in sums for total in one.totals))
             for serial in chosen:
                 print_standing(out, standing(connection, serial))
 

@@ -70,7 +70,7 @@ def _cell(value: Value | None) -> Value:
 
 def entries_table(entries: Iterable[Entry], words: Words, with_box: bool) -> Table:
     table = _table(*(("box",) if with_box else ()), "record:", f"time ({words.zone_name})", "kind")
-    table.add_column("", overflow="fold")
+    table.add_column("")
     for entry in entries:
         style = "dim" if entry.kind in _QUIET_KINDS else "yellow"
         table.add_row(
@@ -153,27 +153,21 @@ def _gaps_table(gaps: list[Gap], words: Words) -> Table:
     return table
 
 
-def totals_table(totals: list[Totals]) -> Table:
-    table = _table(
-        "box", "meter:", "register from:", "to kWh:", "intervals:", "kWh:", "gaps:", "kWh:",
-        "difference Wh:", "sessions:", "kWh:",
-    )  # fmt: skip
+def print_totals(console: Console, totals: Iterable[Totals]) -> None:
+    """The balance of each meter at each box."""
     for one in totals:
-        table.add_row(
-            one.box,
-            str(one.meter_id),
-            kwh(one.first_register_wh),
-            kwh(one.last_register_wh),
-            str(one.intervals),
-            kwh(one.interval_wh),
-            str(one.gaps),
-            kwh(one.gap_wh),
-            str(one.difference_wh),
-            str(one.sessions),
-            kwh(one.session_wh),
-            style="bold red" if one.difference_wh else None,
-        )
-    return table
+        table = _table("", "number:", "kWh:")
+        table.title = f"{one.box}, meter {one.meter_id}"
+        table.title_justify = "left"
+        table.add_row("register from", "", kwh(one.first_register_wh))
+        table.add_row("register to", "", kwh(one.last_register_wh))
+        table.add_row("intervals", str(one.intervals), kwh(one.interval_wh))
+        table.add_row("gaps", str(one.gaps), kwh(one.gap_wh))
+        style = "bold red" if one.difference_wh else "green"
+        table.add_row("register - intervals - gaps", "", kwh(one.difference_wh), style=style)
+        table.add_row("sessions", str(one.sessions), kwh(one.session_wh))
+        console.print()
+        console.print(table)
 
 
 def print_standing(console: Console, standing: Standing) -> None:
@@ -197,5 +191,5 @@ def _table(*names: str) -> Table:
         if name.endswith(":"):
             table.add_column(name[:-1], justify="right", no_wrap=True)
         else:
-            table.add_column(name, no_wrap=True)
+            table.add_column(name, overflow="fold")
     return table

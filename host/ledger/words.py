@@ -22,8 +22,9 @@ class Words:
         if not utc_s:
             return "unknown"
         moment = datetime.fromtimestamp(utc_s, self.zone)
-        # an hour that comes twice is told apart by its offset
-        form = "%Y-%m-%d %H:%M:%S" + ("%z" if self.zone is LOCAL else "")
+        # an hour that comes twice in autumn is told apart by its offset
+        twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+        form = "%Y-%m-%d %H:%M:%S" + ("%z" if twice else "")
         return moment.strftime(form) + (f" {quality}" if quality else "")
 
     def moment(self, entry: Entry) -> str:
