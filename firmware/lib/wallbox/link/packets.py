@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 packets: encoders into the caller's buffer, and a strict parser of what a broker sends.
+"""MQTT 3.1.1 packets: encoders into the caller's buffer, a strict parser of what a broker sends.
 
 Encoders take `buf` (memoryview) and a position and return the position behind the packet.
 A topic or string is a field: two bytes of length, then UTF-8 (see `field`).
@@ -109,7 +109,7 @@ def payload_at(at, topic, flags):
 
 
 def publish(buf, at, topic, flags, packet_id, length):
-    """PUBLISH of `length` < 16,000 bytes that lie at `payload_at` already; flags: DUP, QOS_1, RETAIN."""
+    """PUBLISH of `length` < 16,000 bytes that lie at `payload_at`; flags: DUP, QOS_1, RETAIN."""
     remaining = len(topic) + (flags & QOS_1) + length
     assert remaining < 16384
     buf[at] = _PUBLISH | flags

@@ -1,0 +1,332 @@
+"""One MQTT session: what is in flight, what is late, what goes out next. No I/O, no clock.
+
+In flight is a queue of ledger positions, 8 bytes a message: packet id (0 = acknowledged out of
+turn), payload length, last sequence. A message begins behind the last sequence of the one before
+it, so it can be read from the ledger again, the same bytes.
+"""
+
+from array import array
+
+from micropython import const
+
+from . import LATE_ACK, MALFORMED, NO_BROKER, REFUSED, LinkError, packets
+
+_CLOSED = const(0)
+_CONNECTING = const(1)
+_UP = const(2)
+
+_CONNECT_TIMEOUT_MS = const(10000)
+_LATE_MIN_MS = const(1000)
+_LATE_MAX_MS = const(60000)
+_LONGEST_RECORD = const(254)
+_LEDGER_FLAGS = const(2)  # QoS 1
+
+CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
+
+
+class Session:
+    """owner: hello(buf, at), subscriptions(), on_connected(now), on_forgotten() (nothing is in
+    flight any more: set `cursor`), on_subscribed(), on_publish(topic, payload, flags, now).
+    source: the ledger's read_into and next_sequence.
+    """
+
+    def __init__(self, owner, source, topic, config):
+        self.owner = owner
+        self.source = source
+        self.topic = topic
+        self.overhead = packets.payload_at(0, topic, _LEDGER_FLAGS)
+        self.window = window = config.get("window_messages", 64)
+        self.window_bytes = config.get("window_bytes", 5700)
+        self.payload_limit = config.get("payload_limit", 1024)
+        self.keep_alive_ms = config.get("keep_alive_s", 30) * 1000
+        size = config.get("out_size", 2432)
+        self.out = memoryview(bytearray(size))
+        self.out_limit = size - CHUNK - 16  # behind it only answers and pings
+        assert self.overhead + max(self.payload_limit, _LONGEST_RECORD) <= self.out_limit
+        self.parser = packets.Parser(self, config.get("in_size", 2048))
+        self.ids = array("H", bytes(2 * window))
+        self.lengths = array("H", bytes(2 * window))
+        self.lasts = array("I", bytes(4 * window))
+        self.head = 0
+        self.count = 0
+        self.bytes = 0  # not acknowledged, with headers
+        self.base = 0  # last sequence before the oldest message in flight
+        self.pending = 0  # newest messages in flight that this connection has not carried yet
+        self.cursor = 1  # next sequence to send
+        self.last_id = 0
+        self.newest_id = 0  # of the message added last
+        self.srtt_8 = 0  # smoothed round trip, 1/8 ms
+        self.strikes = 0  # connections dropped for a late answer since the last PUBACK
+        self.published = 0
+        self.resent = 0
+        self.acknowledged = 0  # messages
+        self.closed()
+
+    def closed(self):
+        """The connection is gone; what is in flight stays."""
+        self.state = _CLOSED
+        self.parser.reset()
+        self.start = self.end = 0
+        self.timed_id = 0
+        self.awaiting = False  # CONNACK, SUBACK or PINGRESP; never two of them at once
+        self.subscribe_id = 0
+
+    @property
+    def up(self):
+        return self.state == _UP
+
+    def connected(self, now):
+        """The transport stands: CONNECT goes out."""
+        self.closed()
+        self.state = _CONNECTING
+        self.now = self.heard_at = self.sent_at = now
+        self.end = self.owner.hello(self.out, 0)
+        self._await()
+
+    def _await(self):
+        self.awaiting = True
+        self.asked_at = self.now
+
+    def _answered(self):
+        self.awaiting = False
+        self._sample(self.asked_at)
+
+    def _sample(self, since):
+        took = self.now - since
+        self.srtt_8 += took - (self.srtt_8 >> 3) if self.srtt_8 else took << 3
+
+    def late_ms(self):
+        """An answer that takes longer drops the connection; doubled by each such drop in a row."""
+        limit = max(_LATE_MIN_MS, self.srtt_8 >> 1)
+        return min(limit << min(self.strikes, 6), _LATE_MAX_MS)
+
+    def disconnect(self):
+        """DISCONNECT goes out, and nothing behind it."""
+        self.end = packets.disconnect(self.out, self.end)
+        self.state = _CLOSED
+
+    # --- in ---
+
+    def received(self, data, length, now):
+        """Takes up to CHUNK bytes. Call it only while `ready_to_receive`. Raises LinkError."""
+        self.now = self.heard_at = now
+        self.parser.feed(data, length)
+
+    @property
+    def ready_to_receive(self):
+        return self.end <= self.out_limit + 8
+
+    def on_connack(self, present, code):
+        if self.state != _CONNECTING:
+            raise LinkError(MALFORMED, "CONNACK")
+        if code:
+            raise LinkError(REFUSED, code)
+        self._answered()
+        self.state = _UP
+        self.waiting_since = self.now
+        self.pending = self.count
+        if not present:
+            self._forget()
+        self.owner.on_connected(self.now)
+        self.subscribe_id = self._next_id()
+        self.end = packets.subscribe(
+            self.out, self.end, self.subscribe_id, self.owner.subscriptions()
+        )
+        self._await()
+
+    def _forget(self):
+        self.count = self.pending = self.bytes = 0
+        self.owner.on_forgotten()
+
+    def on_suback(self, packet_id, codes):
+        if not self.subscribe_id or packet_id != self.subscribe_id:
+            raise LinkError(MALFORMED, "SUBACK")
+        if len(codes) != len(self.owner.subscriptions()):
+            raise LinkError(MALFORMED, "SUBACK")
+        self.subscribe_id = 0
+        self._answered()
+        for code in codes:  # `in` does not search a memoryview on MicroPython
+            if code == 128:
+                raise LinkError(REFUSED, 128)
+        self.owner.on_subscribed()
+
+    def on_pingresp(self):
+        if self.awaiting and self.state == _UP and not self.subscribe_id:
+            self._answered()
+
+    def on_puback(self, packet_id):
+        if self.state != _UP:
+            raise LinkError(MALFORMED, "PUBACK")
+        at = self.head
+        for _ in range(self.count):
+            if self.ids[at] == packet_id:
+                break
+            at += 1
+            if at == self.window:
+                at = 0
+        else:
+            return  # of a session that is forgotten
+        self.ids[at] = 0
+        self.acknowledged += 1
+        self.strikes = 0
+        if packet_id == self.timed_id:
+            self.timed_id = 0
+            self._sample(self.timed_at)
+        self.bytes -= self.overhead + self.lengths[at]
+        if at == self.head:
+            self.waiting_since = self.now
+            while self.count and not self.ids[self.head]:
+                self.base = self.lasts[self.head]
+                self.count -= 1
+                self.head += 1
+                if self.head == self.window:
+                    self.head = 0
+            if self.pending > self.count:
+                self.pending = self.count
+
+    def on_publish(self, topic, payload, flags, packet_id):
+        if self.state != _UP:
+            raise LinkError(MALFORMED, "PUBLISH")
+        self.owner.on_publish(topic, payload, flags, self.now)
+        if packet_id:
+            self.end = packets.puback(self.out, self.end, packet_id)
+
+    # --- time ---
+
+    def service(self, now):
+        """Looks for what is late and keeps the connection alive. Raises LinkError."""
+        self.now = now
+        if self.state == _CONNECTING:
+            if now - self.asked_at >= _CONNECT_TIMEOUT_MS:
+                raise LinkError(NO_BROKER, "no CONNACK")
+        elif self.state == _UP:
+            late = self.late_ms()
+            if self.count > self.pending and now - self.waiting_since > late:
+                self._late("PUBACK")
+            if self.awaiting:
+                if now - self.asked_at > late:
+                    self._late("SUBACK" if self.subscribe_id else "PINGRESP")
+            elif now - min(self.sent_at, self.heard_at) >= self.keep_alive_ms // 2:
+                self.end = packets.pingreq(self.out, self.end)
+                self._await()
+
+    def _late(self, what):
+        self.strikes += 1
+        raise LinkError(LATE_ACK, what)
+
+    # --- out ---
+
+    def fill(self):
+        """Writes what may go now behind `end`. True if there is something to send."""
+        if self.state == _UP and self.end < self.out_limit:
+            while self.pending and self._again():
+                pass
+            if not self.pending:
+                while self.message():
+                    pass
+        return self.end > self.start
+
+    def sent(self, length, now):
+        """The transport took so many of the bytes from `start` on."""
+        self.sent_at = now
+        self.start += length
+        if self.start == self.end:
+            self.start = self.end = 0
+
+    def _next_id(self):
+        # The ids in flight follow each other round the circle, from the head's to the newest:
+        # whoever meets the head's goes on behind the newest.
+        packet_id = self.last_id % 65535 + 1
+        if self.count and packet_id == self.ids[self.head]:
+            packet_id = self.newest_id % 65535 + 1
+        self.last_id = packet_id
+        return packet_id
+
+    def _read(self, sequence, limit):
+        """Reads whole records behind the header's place, at least one; (bytes, last sequence)."""
+        out = self.out
+        start = at = self.end + self.overhead
+        length, first, last = self.source.read_into(
+            sequence, out[at : at + max(limit, _LONGEST_RECORD)]
+        )
+        if length > limit:
+            at += out[at]
+            last = first
+            while at + out[at] - start <= limit:
+                at += out[at]
+                last += 1
+            length = at - start
+        return length, last
+
+    def _again(self):
+        """Puts the oldest message that this connection has not carried; False if it has no room."""
+        at = (self.head + self.count - self.pending) % self.window
+        packet_id = self.ids[at]
+        if packet_id:
+            length = self.lengths[at]
+            if self.end + self.overhead + max(length, _LONGEST_RECORD) > self.out_limit:
+                return False
+            first = self.lasts[at - 1] if self.pending < self.count else self.base
+            if self._read(first + 1, length) != (length, self.lasts[at]):
+                # its place is used again, so the operator has it: this session is of no use more
+                self._forget()
+                return False
+            self._put(packet_id, length, packets.DUP)
+            self.resent += 1
+        self.pending -= 1
+        return True
+
+    def message(self):
+        """Puts one message from the cursor on, if the window and the buffer have room."""
+        if self.cursor >= self.source.next_sequence:
+            return False
+        count = self.count
+        limit = self.payload_limit
+        if count:
+            newest = self.head + count - 1
+            if newest >= self.window:
+                newest -= self.window
+            if (
+                count == self.window
+                or self.bytes + self.overhead + limit > self.window_bytes
+                or self.cursor != self.lasts[newest] + 1  # a jump waits until nothing is in flight
+            ):
+                return False
+        if self.end + self.overhead + max(limit, _LONGEST_RECORD) > self.out_limit:
+            return False
+        length, last = self._read(self.cursor, limit)
+        if not length:
+            return False
+        if not count:
+            self.base = self.cursor - 1
+            self.waiting_since = self.now
+        at = self.head + count
+        if at >= self.window:
+            at -= self.window
+        packet_id = self.newest_id = self._next_id()
+        self.ids[at] = packet_id
+        self.lengths[at] = length
+        self.lasts[at] = last
+        self.count = count + 1
+        self.bytes += self.overhead + length
+        self.cursor = last + 1
+        self._put(packet_id, length, 0)
+        self.published += 1
+        return True
+
+    def _put(self, packet_id, length, dup):
+        self.end = packets.publish(
+            self.out, self.end, self.topic, _LEDGER_FLAGS | dup, packet_id, length
+        )
+        if not self.timed_id:
+            self.timed_id = packet_id
+            self.timed_at = self.now
+
+    def publish(self, topic, flags, build):
+        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes; False if no room."""
+        at = packets.payload_at(self.end, topic, flags)
+        if self.state != _UP or at >= self.out_limit:
+            return False
+        length = build(self.out[at : self.out_limit])
+        self.end = packets.publish(self.out, self.end, topic, flags, 0, length)
+        return True

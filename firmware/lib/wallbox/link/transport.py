@@ -1,0 +1,159 @@
+"""A non-blocking TCP or TLS connection under asyncio: MicroPython, and without TLS CPython.
+
+Only the look-up of a name blocks, for as long as the DNS server takes; an IP literal skips it.
+"""
+
+import asyncio
+import errno
+import select
+import socket
+
+from micropython import const
+
+from . import LOST, NO_ADDRESS, NO_BROKER, TLS_FAILED, LinkError
+
+_CONNECT_TIMEOUT_MS = const(10000)
+_STEP_MS = const(10)
+_TCP = const(6)
+_NODELAY = const(1)
+
+_MICROPYTHON = hasattr(asyncio, "sleep_ms")
+
+
+def sleep_ms(milliseconds):
+    if _MICROPYTHON:
+        return asyncio.sleep_ms(milliseconds)
+    return asyncio.sleep(milliseconds / 1000)
+
+
+class Transport:
+    """config: host, port, and the keys for TLS (docs/mqtt.md). What came lies in `data`."""
+
+    def __init__(self, config, size):
+        self.config = config
+        self.tls = bool(config.get("tls") or config.get("ca") or config.get("psk_key"))
+        self.port = config.get("port") or (8883 if self.tls else 1883)
+        self.context = None
+        self.buffer = bytearray(size)
+        self.data = memoryview(self.buffer)
+        self.plain = None
+        self.close()
+
+    def close(self):
+        if self.plain:
+            for one in (self.socket, self.plain):
+                try:
+                    one.close()
+                except OSError:
+                    pass
+        self.plain = self.socket = self.stream = None
+        self.shaking = self.tls  # the handshake is not done
+        self.held = 0  # bytes that TLS was offered and must be offered again
+
+    async def open(self):
+        """Connects. Raises LinkError NO_ADDRESS, NO_BROKER or TLS_FAILED."""
+        host = self.config["host"]
+        try:
+            found = socket.getaddrinfo(host, self.port, socket.AF_INET, socket.SOCK_STREAM)[0]
+        except OSError as error:
+            raise LinkError(NO_ADDRESS, error)
+        try:
+            await self._connect(found)
+        except OSError as error:
+            raise LinkError(NO_BROKER, error)
+        if self.tls:
+            try:
+                self.socket = self._secure(host)
+            except (OSError, ValueError) as error:
+                raise LinkError(TLS_FAILED, error)
+        if _MICROPYTHON:
+            self.stream = asyncio.StreamReader(self.socket)
+
+    async def _connect(self, found):
+        self.plain = self.socket = plain = socket.socket(found[0], found[1])
+        plain.setblocking(False)
+        try:
+            plain.setsockopt(_TCP, _NODELAY, 1)
+        except OSError:
+            pass
+        try:
+            plain.connect(found[-1])
+        except OSError as error:
+            if error.errno != errno.EINPROGRESS:
+                raise
+        poller = select.poll()
+        poller.register(plain, select.POLLOUT)
+        for _ in range(_CONNECT_TIMEOUT_MS // _STEP_MS):
+            if poller.poll(0):
+                break
+            await sleep_ms(_STEP_MS)
+        else:
+            raise OSError(errno.ETIMEDOUT)
+        try:
+            # a refused connection is writable too; its error shows here
+            if not plain.recv(1):
+                raise OSError(errno.ECONNRESET)
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+
+    def _secure(self, host):
+        import ssl
+
+        config = self.config
+        context = self.context
+        if context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if config.get("psk_key"):
+                context.psk_identity = config["psk_identity"].encode()
+                context.psk_key = bytes.fromhex(config["psk_key"])
+            else:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(config["ca"])
+                if config.get("certificate"):
+                    context.load_cert_chain(config["certificate"], config["key"])
+            self.context = context
+        return context.wrap_socket(
+            self.plain, server_hostname=host, do_handshake_on_connect=False
+        )
+
+    def lost(self, error):
+        """The LinkError for a broken connection."""
+        return LinkError(TLS_FAILED if self.shaking else LOST, error)
+
+    def write(self, buf, start, length):
+        """How many of buf[start:start + length] were taken, 0 = none now. Raises LinkError."""
+        length = self.held or length
+        try:
+            if _MICROPYTHON:
+                taken = self.socket.write(buf, start, length)
+            else:
+                taken = self.socket.send(buf[start : start + length])
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise self.lost(error)
+            taken = 0
+        except ValueError as error:
+            # how the TLS library says that it does not trust the certificate
+            raise self.lost(error)
+        if taken:
+            self.shaking = False
+            self.held = 0
+            return taken
+        if self.tls:
+            self.held = length
+        return 0
+
+    async def receive(self):
+        """Waits for bytes; how many lie in `data`, None = none yet. Raises LinkError."""
+        try:
+            if _MICROPYTHON:
+                count = await self.stream.readinto(self.buffer)
+            else:
+                loop = asyncio.get_running_loop()
+                count = await loop.sock_recv_into(self.socket, self.buffer)
+        except (OSError, ValueError) as error:
+            raise self.lost(error)
+        if count == 0:
+            raise self.lost("closed")
+        return count
