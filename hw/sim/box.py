@@ -186,6 +186,11 @@ class Box:
     def running(self) -> bool:
         return self._process is not None
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the interpreter; None while the power is off."""
+        return self._process.pid if self._process else None
+
     # the service technician's verbs
 
     def flash(self, image: bytes) -> None:
