@@ -1,6 +1,7 @@
-"""The command line tool `wallbox`: one command a job, each in its own folder.
+"""The command line tool `wallbox`: one job a command, each in its own file.
 
-A folder's `command.py` holds `register(app)`, which adds its commands.
+A job's file holds `register(app)`, which adds its commands; what is heavy to import is imported
+when the command runs, so that `wallbox --help` answers at once.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import sys
 import typer
 
 JOBS = (
+    "host.demo.command",
+    "host.sim.command",
     "host.collect.command",
     "host.ledger.command",
-    "host.demo.command",
+    "host.keys_command",
     "host.figures.command",
-    "host.sim.command",
 )
 
 app = typer.Typer(
@@ -40,17 +42,18 @@ def _present(module: str) -> bool:
     )
 
 
-for _module in JOBS:
-    if _present(_module):
-        importlib.import_module(_module).register(app)
+for _job in JOBS:
+    if _present(_job):
+        importlib.import_module(_job).register(app)
 
 
 def main() -> None:
-    """Entry of the console script. An interrupt from the keyboard ends with exit code 130."""
+    """Entry of the console script. A reader that closes the pipe early is no error."""
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
 
 
 if __name__ == "__main__":

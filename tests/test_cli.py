@@ -1,0 +1,85 @@
+"""The command line as a whole: help for everything, one line of error, exit codes."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from host.cli import app
+
+
+def commands(command, path=()):
+    """Every command with its path, groups included."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*path, name))
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(("wallbox", *path)))
+def test_every_command_and_option_has_a_help_text(path):
+    command = ALL[path]
+    assert command.help, "the command"
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), parameter.name
+    done = CliRunner().invoke(app, [*path, "--help"])
+    assert done.exit_code == 0 and "Usage" in done.stdout
+
+
+def test_the_jobs_of_this_part_are_there():
+    assert {("collect",), ("ledger", "show"), ("keys", "new")} <= set(ALL)
+
+
+def test_help_answers_without_loading_what_is_heavy():
+    code = "import sys, host.cli; print([m for m in ('sqlalchemy', 'paho') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_command_or_option():
+    for arguments in (["chrage"], ["collect", "--prot", "1"], ["ledger", "show", "--last", "-1"]):
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2 and "Error" in done.stderr
+
+
+def test_keys_are_made_private_and_never_printed(tmp_path):
+    keys = tmp_path / "keys"
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["keys", *arguments, "--keys", str(keys)])
+
+    made = run("new", "WB-000001")
+    path = keys / "WB-000001.key"
+    assert made.exit_code == 0 and made.stdout.replace("\n", "") == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+    assert run("list").stdout == "WB-000001\n"
+    again = run("new", "WB-000001")
+    assert again.exit_code == 4 and "has a key" in again.stderr
+    assert run("new", "../x").exit_code == 4
+    path.chmod(0o644)
+    told = run("list")
+    assert told.exit_code == 4 and "chmod 600" in told.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    (tmp_path / "keys").mkdir(mode=0o700)
+    for number in range(3000):
+        path = tmp_path / "keys" / f"WB-{number:06}.key"
+        path.write_text("00" * 32)
+        path.chmod(0o600)
+    done = subprocess.run(
+        f"{sys.executable} -m host.cli keys list --keys {tmp_path / 'keys'} | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        check=True,
+    )
+    assert done.stdout == "WB-000000\n" and done.stderr == ""
