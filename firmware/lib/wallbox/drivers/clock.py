@@ -68,10 +68,9 @@ class Clock:
         )
         if aged:
             self.quality = events.RELATIVE
-        if now >= self.due:
+        if online and now >= self.due:
             self.due = now + _RETRY_MS
-            if online:
-                self._send(now)
+            self._send(now)
         return aged
 
     def _send(self, now: int) -> None:

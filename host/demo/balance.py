@@ -1,0 +1,84 @@
+"""The balance sheet: the meter's own register against what the operator stored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from rich.table import Table
+
+from host.demo.scene import Scene
+
+
+@dataclass(frozen=True)
+class Balance:
+    """All energies in Wh since the first register that the box recorded."""
+
+    meter_wh: int
+    intervals_wh: int
+    gaps_wh: int
+    sessions_wh: int
+    stored_wh: int
+    records_written: int
+    records_acknowledged: int
+    records_stored: int
+    records_lost: int
+    records_doubled: int
+    records_refused: int
+
+    @property
+    def difference_wh(self) -> int:
+        return self.meter_wh - self.intervals_wh - self.gaps_wh
+
+    @property
+    def balanced(self) -> bool:
+        return (
+            self.difference_wh == 0
+            and self.meter_wh == self.sessions_wh == self.stored_wh > 0
+            and self.records_lost == self.records_doubled == self.records_refused == 0
+        )
+
+    def as_dict(self) -> dict[str, int | bool]:
+        own = {"difference_wh": self.difference_wh, "balanced": self.balanced}
+        return asdict(self) | own
+
+
+def draw_up(scene: Scene) -> Balance:
+    """Reads the meter's display and the operator's database; nothing is asked of the box."""
+    entries = scene.entries()
+    total = scene.sums().totals[-1]
+    ledger = scene.status["ledger"]
+    assert isinstance(ledger, dict) and scene.collector is not None
+    sequences = [entry.sequence for entry in entries]
+    return Balance(
+        meter_wh=scene.world.meter.register_wh() - total.first_register_wh,
+        intervals_wh=total.interval_wh,
+        gaps_wh=total.gap_wh,
+        sessions_wh=total.session_wh,
+        stored_wh=total.last_register_wh - total.first_register_wh,
+        records_written=ledger["sequence"],
+        records_acknowledged=ledger["acknowledged"],
+        records_stored=len(sequences),
+        records_lost=max(ledger["sequence"], max(sequences)) - len(set(sequences)),
+        records_doubled=len(sequences) - len(set(sequences)),
+        records_refused=scene.collector.counters.refused,
+    )
+
+
+def table(balance: Balance) -> Table:
+    sheet = Table(title="balance sheet", show_header=False)
+    sheet.add_column()
+    sheet.add_column(justify="right")
+    sheet.add_row("the meter's own register has risen by", f"{balance.meter_wh} Wh")
+    sheet.add_row("sum of intervals stored by the operator", f"{balance.intervals_wh} Wh")
+    sheet.add_row("sum of gaps, both registers known", f"{balance.gaps_wh} Wh")
+    sheet.add_row("sum of sessions", f"{balance.sessions_wh} Wh")
+    sheet.add_row("register stored by the operator has risen by", f"{balance.stored_wh} Wh")
+    sheet.add_row("[bold]difference[/]", f"[bold]{balance.difference_wh} Wh[/]")
+    sheet.add_section()
+    sheet.add_row("records written", str(balance.records_written))
+    sheet.add_row("acknowledged", str(balance.records_acknowledged))
+    sheet.add_row("stored", str(balance.records_stored))
+    sheet.add_row("lost", str(balance.records_lost))
+    sheet.add_row("doubled", str(balance.records_doubled))
+    sheet.add_row("refused", str(balance.records_refused))
+    return sheet
