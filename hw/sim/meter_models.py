@@ -25,7 +25,7 @@ class State:
     frequency_hz: Fraction = Fraction(50)
     import_wh: Fraction = ZERO
     export_wh: Fraction = ZERO
-    serial: str = ""
+    serial: str = "0"
     code: int | str = 0
 
     def current_a(self, phase: int) -> Fraction:

@@ -33,7 +33,7 @@ class Faults:
 
 
 class Wire:
-    """Two pty masters, the box's and the server's, and one address that is listened to.
+    """File descriptors of two ptys, the box's and the server's, and the address listened to.
 
     All methods but `clear_faults` run in the loop's thread.
     """
@@ -59,9 +59,10 @@ class Wire:
     def connect(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begins to carry."""
         self._loop = loop
-        for fd, read in ((self._box_fd, self._from_box), (self._server_fd, self._from_server)):
-            os.set_blocking(fd, False)
-            loop.add_reader(fd, read)
+        os.set_blocking(self._box_fd, False)
+        os.set_blocking(self._server_fd, False)
+        loop.add_reader(self._server_fd, self._from_server)
+        self._listen()
         self._chatter()
 
     def disconnect(self) -> None:
@@ -71,12 +72,20 @@ class Wire:
             self._loop.remove_reader(self._server_fd)
         self._loop = None
 
+    def _listen(self) -> None:
+        if self._loop:
+            self._loop.add_reader(self._box_fd, self._from_box)
+
     def _from_box(self) -> None:
         try:
             data = os.read(self._box_fd, 4096)
-        except OSError:  # nobody has the port open
-            return
+        except OSError:  # the other side is closed
+            data = b""
         assert self._loop
+        if not data:
+            self._loop.remove_reader(self._box_fd)
+            self._loop.call_later(0.1, self._listen)
+            return
         if self.faults.echo:
             os.write(self._box_fd, data)
         if self._loop.time() > self._forget_at:
@@ -118,7 +127,7 @@ class Wire:
             self._loop.call_later(len(part) * self._character_s, self._to_box, part, rest)
 
     def _to_box(self, part: bytes, rest: bytes) -> None:
-        with contextlib.suppress(BlockingIOError):  # nobody reads: lost, as on a wire
+        with contextlib.suppress(OSError):  # nobody reads: lost, as on a wire
             os.write(self._box_fd, part)
         self._carry(rest)
 
@@ -126,7 +135,7 @@ class Wire:
         if not self._loop:
             return
         if self.faults.chatter:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):
                 os.write(self._box_fd, self._random.randbytes(3))
         self._loop.call_later(0.003 if self.faults.chatter else 0.05, self._chatter)
 

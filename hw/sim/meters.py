@@ -1,8 +1,8 @@
 """A sub-meter on RS-485: a pymodbus RTU server behind a pty, with the faults of the field.
 
-    with SimMeter("em340", link="box/rs485") as meter:  # the box opens meter.path or the link
+    with SimMeter("em340") as meter:  # the box opens meter.path
         meter.set(power_w=(3680, 3680, 3680))
-        meter.register_wh()                              # what can be read now, in Wh
+        meter.register_wh()           # what can be read now, in Wh
         meter.faults.answer_ms = 450
 
 Two ptys: the box's, and one for the server, which opens a serial port of its own; meter_wire.py
@@ -46,14 +46,14 @@ class SimMeter:
         serial: str = "",
         address: int = 1,
         link: str | Path | None = None,
-        fd: int | None = None,
+        port: str | Path | None = None,
         baud: int = 9600,
         paced: bool = True,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ):
         """model: a name of meter_models.MODELS. link: a symlink to make to the box's pty.
-        fd: master side of a pty that is there already (then `path` is empty). paced: no faster
-        than `baud` (11-bit characters), else at once.
+        port: a pty that is there already, to be opened instead. paced: no faster than `baud`
+        (11-bit characters), else at once.
         """
         self.model = MODELS[model]
         self.address = address
@@ -64,7 +64,7 @@ class SimMeter:
         self._clock_ns = clock_ns
         self._counted_ns = clock_ns()
         self._link = Path(link) if link else None
-        self._given_fd = fd
+        self._port = str(port) if port else ""
         self._fds: list[int] = []
         self._lock = threading.RLock()
         self._wire: Wire | None = None
@@ -149,13 +149,14 @@ class SimMeter:
     def start(self) -> SimMeter:
         """Opens the ptys and starts the server in a thread. RuntimeError if it does not start."""
         assert self._thread is None, "already started"
-        if self._given_fd is None:
-            box_fd, self.path = self._pty()
+        if self._port:
+            box_fd, self.path = os.open(self._port, os.O_RDWR | os.O_NOCTTY), self._port
+            self._fds.append(box_fd)
         else:
-            box_fd = self._given_fd
+            box_fd, self.path = self._pty()
         server_fd, server_path = self._pty()
         self._wire = Wire(box_fd, server_fd, self.address, self.baud, self.paced)
-        if self._link and self.path:
+        if self._link:
             self._link.unlink(missing_ok=True)
             self._link.symlink_to(self.path)
         self._ready.clear()

@@ -8,6 +8,7 @@ from micropython import const
 
 from .meter_values import (
     F32,
+    F32_REGISTER,
     F32_X1000,
     I32_D100,
     I32L,
@@ -46,10 +47,12 @@ TEXT = const(2)
 class Map:
     """One meter model.
 
-    blocks: (function, address, count) per poll, the register's last. fields: (field, block, address, format); without
-    POWER it is the sum of the phases. identity: (what, notation, function, address, count).
+    blocks: (function, address, count) per poll, the register's last.
+    fields: (field, block, address, format); without POWER it is the sum of the phases.
+    identity: (what, notation, function, address, count).
     models: identification codes or first words of the type text that this map fits; () = the
-    meter does not tell. step_wh: the register's smallest step. pause_ms: kept between requests.
+    meter does not tell.
+    step_wh: the register's smallest step. pause_ms: kept between two requests.
     """
 
     def __init__(self, vendor, model, blocks, fields, identity, models, **rest):
@@ -77,8 +80,8 @@ _EASTRON = (
     (POWER_L3, 0, 0x0010, F32),
     (POWER, 0, 0x0034, F32),
     (FREQUENCY, 1, 0x0046, F32_X1000),
-    (REGISTER, 1, 0x0048, F32_X1000),
-    (EXPORT, 1, 0x004A, F32_X1000),
+    (REGISTER, 1, 0x0048, F32_REGISTER),
+    (EXPORT, 1, 0x004A, F32_REGISTER),
 )
 _EASTRON_BLOCKS = ((4, 0x0000, 54), (4, 0x0046, 6))
 # two requests, for not every firmware lets both be read at once
@@ -113,8 +116,8 @@ _INEPRO = (
     (POWER_L1, 0, 0x5014, F32_X1000),
     (POWER_L2, 0, 0x5016, F32_X1000),
     (POWER_L3, 0, 0x5018, F32_X1000),
-    (REGISTER, 1, 0x600C, F32_X1000),
-    (EXPORT, 1, 0x6018, F32_X1000),
+    (REGISTER, 1, 0x600C, F32_REGISTER),
+    (EXPORT, 1, 0x6018, F32_REGISTER),
 )
 
 _ABB = (

@@ -15,22 +15,27 @@ LOWEST = const(-536870912)
 # formats of a register: what it is, then what it is multiplied or divided by
 F32 = const(0)  # IEEE 754 single, high word first
 F32_X1000 = const(1)
-I32L_X100 = const(2)  # INT32, low word first (Carlo Gavazzi)
-I32L = const(3)
-I32L_D10 = const(4)
-U32_X100 = const(5)  # UINT32, high word first (ABB)
-U32_X10 = const(6)
-I32_D100 = const(7)  # INT32, high word first (ABB)
-U16_X10 = const(8)
-U64_X10 = const(9)  # UINT64, high word first (ABB)
+F32_REGISTER = const(2)  # F32_X1000 that must be 0 or a sensible number
+I32L_X100 = const(3)  # INT32, low word first (Carlo Gavazzi)
+I32L = const(4)
+I32L_D10 = const(5)
+U32_X100 = const(6)  # UINT32, high word first (ABB)
+U32_X10 = const(7)
+I32_D100 = const(8)  # INT32, high word first (ABB)
+U16_X10 = const(9)
+U64_X10 = const(10)  # UINT64, high word first (ABB)
 
-WORDS = (2, 2, 2, 2, 2, 2, 2, 2, 1, 4)
+WORDS = (2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 4)
 
 
 def value(buf, at: int, form: int) -> int:
     """The integer at buf[at] in the given format, or NOT_VALUE + reason."""
-    if form <= F32_X1000:
-        return float32(buf, at, 1000 if form == F32_X1000 else 1)
+    if form <= F32_REGISTER:
+        number = float32(buf, at, 1 if form == F32 else 1000)
+        # an integer misread as a float looks like 4e-43, a spoiled register like 2.5e-29
+        if form == F32_REGISTER and number == 0 and _is_tiny(buf, at):
+            return NOT_VALUE + OUT_OF_RANGE
+        return number
     if form <= I32L_D10:
         raw = _int32(buf, at + 2, at)
         if raw <= LOWEST:
@@ -56,8 +61,7 @@ def value(buf, at: int, form: int) -> int:
 def float32(buf, at: int, scale: int) -> int:
     """IEEE 754 single (big-endian) x scale, rounded; scale 1..2**17.
 
-    NaN and infinity are NOT_A_NUMBER. A number that is not zero but below 2**-40 is
-    OUT_OF_RANGE: no meter measures it, but an integer misread as a float looks like that.
+    NaN and infinity are NOT_A_NUMBER, from 2**41 on it is OUT_OF_RANGE.
     """
     assert 0 < scale <= 1 << 17
     exponent = ((buf[at] & 0x7F) << 1) | (buf[at + 1] >> 7)
@@ -65,9 +69,9 @@ def float32(buf, at: int, scale: int) -> int:
     low = ((buf[at + 2] & 0x0F) << 8) | buf[at + 3]
     if exponent == 255:
         return NOT_VALUE + NOT_A_NUMBER
-    if exponent == 0 and high == 0 and low == 0:
+    if exponent < 127 - 40:
         return 0
-    if exponent < 127 - 40 or exponent > 127 + 40:
+    if exponent > 127 + 40:
         return NOT_VALUE + OUT_OF_RANGE
     # the 24-bit mantissa is taken in two halves of 12 bits: x scale it would exceed 30 bits
     low *= scale
@@ -83,6 +87,13 @@ def float32(buf, at: int, scale: int) -> int:
     if buf[at] & 0x80:
         return -result if result < -LOWEST else NOT_VALUE + OUT_OF_RANGE
     return result
+
+
+def _is_tiny(buf, at: int) -> bool:
+    """Not zero, but below 2**-40."""
+    exponent = ((buf[at] & 0x7F) << 1) | (buf[at + 1] >> 7)
+    zero = exponent == 0 and not (buf[at + 1] & 0x7F or buf[at + 2] or buf[at + 3])
+    return exponent < 127 - 40 and not zero
 
 
 def divide(raw: int, by: int) -> int:

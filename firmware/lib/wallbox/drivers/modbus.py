@@ -247,7 +247,7 @@ class Master:
             self._note(reasons.WRONG_ANSWER if mine else reasons.UNIT_MISMATCH)
             return False
         self._note(reasons.BAD_CRC)
-        return buf[0] == request[0]
+        return buf[0] == request[0] or n >= 5 + 2 * request[5]
 
     def _note(self, reason: int) -> None:
         if self.reason in (reasons.NONE, reasons.BUS_NOISE):

@@ -28,6 +28,7 @@ _WINDOW_MS = const(10_000)  # a longer pause between readings begins a new windo
 
 _NEEDED = (REGISTER, POWER, POWER_L1, CURRENT_L1, VOLTAGE_L1)
 
+MIN_VOLTAGE_MV = const(80_000)  # of the best phase
 MAX_VOLTAGE_MV = const(400_000)
 MAX_CURRENT_MA = const(200_000)
 MAX_REGISTER_WH = const(10_000_000_000)
@@ -198,6 +199,7 @@ def check(values, max_w: int, export_wh: int) -> int:
 
 def _check_power(values, max_w: int) -> int:
     volt_ampere = 0
+    highest_mv = 0
     for phase in range(3):
         voltage_mv = values[VOLTAGE_L1 + phase]
         current_ma = abs(values[CURRENT_L1 + phase])
@@ -205,9 +207,11 @@ def _check_power(values, max_w: int) -> int:
             return reasons.OUT_OF_RANGE
         if abs(values[POWER_L1 + phase]) > max_w:
             return reasons.OUT_OF_RANGE
+        highest_mv = max(highest_mv, voltage_mv)
         volt_ampere += (voltage_mv // 1000) * (current_ma // 100) // 10
     power_w = abs(values[POWER])
-    if power_w > max_w:
+    # these meters live on the voltage they measure: none means that something else was read
+    if power_w > max_w or highest_mv < MIN_VOLTAGE_MV:
         return reasons.OUT_OF_RANGE
     # kW read as W, and the like; a small load may well be mostly reactive
     if power_w > volt_ampere + volt_ampere // 4 + 100:
