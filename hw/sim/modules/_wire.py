@@ -105,6 +105,8 @@ def _tell_body(data):
 def pump():
     """Takes what the world sent; then runs the handlers of the interrupts it caused."""
     n = file.readinto(_rx)
+    if n == 0:
+        raise SystemExit  # the world is gone
     if n:
         i = 0
         while i < n:

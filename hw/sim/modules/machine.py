@@ -458,18 +458,18 @@ class SPI:
     def write_readinto(self, write_buf, read_buf):
         if len(write_buf) != len(read_buf):
             raise ValueError("buffers must be the same length")
-        reply = _wire.ask(_wire.SPI, write_buf)
+        reply = _wire.ask(self._id, write_buf)
         for i in range(len(read_buf)):
             read_buf[i] = reply[i]
 
     def write(self, buf):
-        _wire.ask(_wire.SPI, buf)
+        _wire.ask(self._id, buf)
 
     def readinto(self, buf, write=0):
         self.write_readinto(bytes([write]) * len(buf), buf)
 
     def read(self, n, write=0):
-        return _wire.ask(_wire.SPI, bytes([write]) * n)
+        return _wire.ask(self._id, bytes([write]) * n)
 
 
 class WDT:

@@ -1,6 +1,7 @@
 """`select` whose poll wakes for pin interrupts too, as the ESP32's does."""
 
 import uselect
+import utime
 from uselect import POLLERR, POLLHUP, POLLIN, POLLOUT
 
 import _wire
@@ -25,27 +26,26 @@ class poll:
         self._own.unregister(obj)
 
     def _wait(self, timeout):
-        others = False
-        wire = False
-        for obj, _ in self._all.ipoll(timeout):
-            if obj is _wire.file:
-                wire = True
-            else:
-                others = True
-        if wire:
-            _wire.pump()
-        return others
+        """True once something registered is ready; pin interrupts are served meanwhile."""
+        _wire.pump()
+        end = utime.ticks_add(utime.ticks_ms(), timeout)
+        left = timeout
+        while True:
+            ready = False
+            for obj, _ in self._all.ipoll(left):
+                if obj is _wire.file:
+                    _wire.pump()
+                else:
+                    ready = True
+            if ready:
+                return True
+            if timeout >= 0:
+                left = utime.ticks_diff(end, utime.ticks_ms())
+                if left <= 0:
+                    return False
 
     def ipoll(self, timeout=-1, flags=0):
-        # asyncio computes its timeout again when a poll ends early, so an
-        # interrupt may end it; a handler may have made something ready
-        _wire.pump()
-        if self._wait(timeout):
-            return self._own.ipoll(0, flags)
-        return ()
+        return self._own.ipoll(0, flags) if self._wait(timeout) else ()
 
     def poll(self, timeout=-1):
-        _wire.pump()
-        if self._wait(timeout):
-            return self._own.poll(0)
-        return []
+        return self._own.poll(0) if self._wait(timeout) else []
