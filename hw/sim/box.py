@@ -37,6 +37,7 @@ from mpremote.romfs import VfsRomWriter
 from host.image import FLASH_SIZE, board_numbers, compile_module
 from hw.sim import wire
 from hw.sim.console import Console, ConsoleLog
+from hw.sim.flash import ERASE_US, PROGRAM_UNIT, PROGRAM_US
 from hw.sim.hostloop import HostLoop
 
 MODULES = Path(__file__).resolve().parent / "modules"
@@ -72,6 +73,17 @@ class FlashCounters:
     program_calls: int = 0
     bytes_programmed: int = 0
     erases: dict[int, int] = field(default_factory=dict)
+    modelled_us: int = 0  # what programs and erases take on a real chip
+
+    def count(self, erase: int, length: int, where: int) -> None:
+        """One operation: of sector `where`, or of `length` bytes."""
+        if erase:
+            self.erases[where] = self.erases.get(where, 0) + 1
+            self.modelled_us += ERASE_US
+        else:
+            self.program_calls += 1
+            self.bytes_programmed += length
+            self.modelled_us += -(-length // PROGRAM_UNIT) * PROGRAM_US
 
     def erases_between(self, offset: int, size: int) -> int:
         """Erases of all sectors in a region given in bytes."""
@@ -451,7 +463,7 @@ class Box:
         elif what == wire.PWM:
             self._set_output(a, Output(3, 0, 65_536 if b == 65_535 else b, c))
         elif what == wire.FLASH:
-            self._count_flash(a, b, c)
+            self.flash_counters.count(a, b, c)
         elif what == wire.WDT:
             self._wdt_s = c / 1000
             self._feed()
@@ -499,14 +511,6 @@ class Box:
     def _set_output(self, pin: int, output: Output) -> None:
         self.outputs[pin] = output
         self.on_output(pin, output)
-
-    def _count_flash(self, erase: int, length: int, where: int) -> None:
-        counters = self.flash_counters
-        if erase:
-            counters.erases[where] = counters.erases.get(where, 0) + 1
-        else:
-            counters.program_calls += 1
-            counters.bytes_programmed += length
 
     # resets and watchdog
 

@@ -24,7 +24,8 @@ def read(at, buf):
 
 
 def _cut():
-    # the world asked for the power to go at the n-th operation, half-way
+    # the world may have asked for the power to go at the n-th operation, half-way
+    _wire.listen()
     if _wire.cut > 0:
         _wire.cut -= 1
     elif _wire.cut == 0:

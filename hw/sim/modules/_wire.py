@@ -104,6 +104,13 @@ def _tell_body(data):
 
 def pump():
     """Takes what the world sent; then runs the handlers of the interrupts it caused."""
+    listen()
+    if _count and not _busy and not irq_off:
+        _run()
+
+
+def listen():
+    """Takes what the world sent."""
     n = file.readinto(_rx)
     if n == 0:
         raise SystemExit  # the world is gone
@@ -112,8 +119,6 @@ def pump():
         while i < n:
             _take(i)
             i += 8
-    if _count and not _busy and not irq_off:
-        _run()
 
 
 def _take(i):
