@@ -155,6 +155,7 @@ class Broker:
     def gone(self) -> None:
         """The connection ended."""
         self.carried = self.stream.unacknowledged
+        self.stream = ClientStream(self.carried)
         self.connected = False
         self.send = lambda data: None
 
@@ -203,7 +204,6 @@ class Broker:
             self.send(b"\xd0\x00")
 
     def send_puback(self, packet_id: int) -> None:
-        self.stream.acknowledged(packet_id)
         self.send(b"\x40\x02" + packet_id.to_bytes(2, "big"))
 
     def publish(self, topic: str, payload: bytes, now: int = 0) -> None:
@@ -229,12 +229,11 @@ class Broker:
 class World:
     """The box, a network with delay, the broker, the operator. `run(ms)` lets time pass."""
 
-    STEP_MS = 5
-
     def __init__(self, ledger: MemoryLedger, delay_ms: int = 10, **config: object) -> None:
         self.ledger = ledger
         self.config = {"serial": SERIAL, **config}
         self.delay_ms = delay_ms
+        self.step_ms = 5
         self.now = 0
         self.broker = Broker()
         self.operator = Operator(self.broker)
@@ -245,21 +244,35 @@ class World:
         self.to_broker: deque[tuple[int, bytes]] = deque()
         self.to_box: deque[tuple[int, bytes]] = deque()
         self.bytes_to_broker = 0
+        self.bytes_to_box = 0
+        self.cut_to_broker_at: int | None = None  # bytes of the whole run
+        self.cut_to_box_at: int | None = None
         self.boot()
 
     def boot(self) -> None:
         """The box starts: only the ledger has survived."""
         self.publisher = Publisher(self.config, self.ledger, lambda: b"{}", self.reports.append)
         self.session = self.publisher.session
+        self.session.on_puback = self._on_puback
         self._disconnected()
+        # a client that loses its memory cannot send again what it had in flight
+        self.broker.carried = {}
+        self.broker.stream = ClientStream()
+
+    def _on_puback(self, packet_id: int) -> None:
+        """What the box knows to be acknowledged, whatever the broker has sent."""
+        self.broker.stream.acknowledged(packet_id)
+        type(self.session).on_puback(self.session, packet_id)
 
     def cut(self) -> None:
         """The connection breaks; what is under way is lost."""
         self.session.closed()
-        self.broker.gone()
         self._disconnected()
 
     def _disconnected(self) -> None:
+        for _, data in self.to_broker:
+            self.broker.stream.feed(data)
+        self.broker.gone()
         self.to_broker.clear()
         self.to_box.clear()
         self.connect_at = self.now + 100
@@ -270,7 +283,7 @@ class World:
         self.session.connected(self.now)
 
     def step(self) -> None:
-        self.now += self.STEP_MS
+        self.now += self.step_ms
         if self.connect_at is not None:
             if self.network and self.now >= self.connect_at:
                 self._connect()
@@ -282,13 +295,28 @@ class World:
                 self.cut()
         while self.to_broker and self.to_broker[0][0] <= self.now:
             data = self.to_broker.popleft()[1]
-            if self.network:
+            start, self.bytes_to_broker = self.bytes_to_broker, self.bytes_to_broker + len(data)
+            limit = self.cut_to_broker_at
+            if limit is not None and start <= limit < self.bytes_to_broker:
+                self.broker.receive(data[: limit - start], self.now)
+                self.broker.stream.feed(data[limit - start :])
+                self.cut()
+            elif self.network:
                 self.broker.receive(data, self.now)
+            else:
+                self.broker.stream.feed(data)
         self.operator.service(self.now)
 
     def _box(self) -> None:
         while self.to_box and self.to_box[0][0] <= self.now:
             data = self.to_box.popleft()[1]
+            start, self.bytes_to_box = self.bytes_to_box, self.bytes_to_box + len(data)
+            limit = self.cut_to_box_at
+            if limit is not None and start <= limit < self.bytes_to_box:
+                data = data[: limit - start]
+                self.session.received(data, len(data), self.now)
+                self.cut()
+                return
             if self.network:
                 for at in range(0, len(data), 256):
                     part = data[at : at + 256]
@@ -297,7 +325,6 @@ class World:
         self.publisher.service(self.now)
         while self.session.fill():
             data = bytes(self.session.out[self.session.start : self.session.end])
-            self.bytes_to_broker += len(data)
             self.to_broker.append((self.now + self.delay_ms, data))
             self.session.sent(len(data), self.now)
 
@@ -332,7 +359,6 @@ def faults(world: World, draw: random.Random) -> None:
         world.cut()
     elif kind == 4:
         world.boot()
-        world.broker.gone()
     elif kind == 5:
         # the broker forgets what it had acknowledged
         world.broker.operator_queue.clear()
