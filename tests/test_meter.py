@@ -9,7 +9,7 @@ from wallbox.drivers import meter as driver_module
 from wallbox.drivers import meter_maps
 from wallbox.drivers import meter_reasons as reasons
 from wallbox.drivers.meter import IDENTITY, READING, REFUSED, SILENT, SUSPECT
-from wallbox.drivers.meter_texts import explain
+from wallbox.drivers.meter_texts import NAMES, explain
 
 from tests.meterline import Line, codes, frame
 
@@ -463,8 +463,8 @@ def test_whatever_the_answers_hold_the_register_stays_possible():
 def test_each_reason_has_one_line():
     line = charging()
     driver = running(line)
-    for reason in range(len(reasons.NAMES)):
+    for reason in range(len(NAMES)):
         driver.reason = reason
         text = explain(driver)
-        assert reasons.NAMES[reason] in text
+        assert NAMES[reason] in text
         assert len(text) < 240 and "\n" not in text

@@ -102,12 +102,11 @@ class Wire:
 
     def _from_server(self) -> None:
         answer = os.read(self._server_fd, 4096)
-        if self.faults.answers is not None:
-            if self.faults.answers <= 0:
-                self.clear_faults()
-            else:
-                self.faults.answers -= 1
         faults = self.faults
+        if faults.answers is not None:
+            faults.answers -= 1
+            if faults.answers <= 0:
+                self.clear_faults()
         if faults.silent:
             return
         assert self._loop

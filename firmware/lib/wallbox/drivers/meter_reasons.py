@@ -1,4 +1,7 @@
-"""Why a meter's value was not believed. The numbers are stored in ledgers: never renumber."""
+"""Why a meter's value was not believed; names are in meter_texts.py.
+
+The numbers are stored in ledgers: never renumber.
+"""
 
 from micropython import const
 
@@ -25,25 +28,3 @@ UNCONFIRMED = const(16)
 # which meter it is
 WRONG_METER = const(17)
 METER_EXCHANGED = const(18)
-
-NAMES = (
-    "None",
-    "Silent",
-    "BadCrc",
-    "UnitMismatch",
-    "WrongAnswer",
-    "Exception",
-    "BusNoise",
-    "BusError",
-    "NotANumber",
-    "OutOfRange",
-    "NotAvailable",
-    "ScaleMismatch",
-    "Regress",
-    "Rollover",
-    "ImpossibleSlope",
-    "Frozen",
-    "Unconfirmed",
-    "WrongMeter",
-    "MeterExchanged",
-)

@@ -1,6 +1,31 @@
-"""One line for each reason: what, where, what to do. Imported only when somebody asks."""
+"""Names of the reasons, and one line for each: what, where, what to do.
+
+Imported only when somebody asks.
+"""
 
 from . import meter_reasons as reasons
+
+NAMES = (
+    "None",
+    "Silent",
+    "BadCrc",
+    "UnitMismatch",
+    "WrongAnswer",
+    "Exception",
+    "BusNoise",
+    "BusError",
+    "NotANumber",
+    "OutOfRange",
+    "NotAvailable",
+    "ScaleMismatch",
+    "Regress",
+    "Rollover",
+    "ImpossibleSlope",
+    "Frozen",
+    "Unconfirmed",
+    "WrongMeter",
+    "MeterExchanged",
+)
 
 _TEXTS = {
     reasons.NONE: "all is well",
@@ -45,4 +70,4 @@ def explain(meter) -> str:
         if meter.serial:
             text += ", configured serial %s" % meter.serial
         text += "; " + _TEXTS[reason]
-    return "%s: %s: %s" % (where, reasons.NAMES[reason], text)
+    return "%s: %s: %s" % (where, NAMES[reason], text)

@@ -1,0 +1,1 @@
+"""Register maps as data, one maker a file; docs/meters.md has the sources."""
