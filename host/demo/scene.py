@@ -46,6 +46,7 @@ class Scene:
         self.log: deque[tuple[float, str, str]] = deque(maxlen=LOG_LINES_MAX)
         self.began_at = time.monotonic()
         self.told = 0  # records already told in the log
+        self.told_before = 0  # the same when the broker went away
         self._lock = threading.Lock()
 
     def __enter__(self) -> Scene:

@@ -180,6 +180,7 @@ class Box:
             if now - flushed_at >= _TRACE_MS:
                 flushed_at = now
                 self.agent.flush_trace(now)
+                self.report.watch()
             if now - marked_at >= _WATERMARK_MS:
                 marked_at = now
                 self.ledger.flush_acknowledged()
@@ -191,7 +192,6 @@ class Box:
             if now - reported_at >= _REPORT_MS:
                 reported_at = now
                 self.link.status_changed()
-            self.report.watch()
             if not healthy and now >= _HEALTHY_MS:
                 healthy = True
                 crash.clear()

@@ -51,52 +51,38 @@ REASONS = (
 REASON_EV_DISCONNECTED = const(1)
 REASON_POWER_LOSS = const(5)
 
-_REGISTER = (("register_wh", 5), ("meter_id", 4))
-
+# kind: (name, fields); what tells of energy begins with the register and its meter
 FACTS = {
-    BOOT: ("BOOT", (("cause", 1), ("firmware", 0))),
-    CLOCK: ("CLOCK", (("utc_ms", 6), ("before_utc_s", 4), ("before_quality", 1))),
-    METER: ("METER", _REGISTER + (("identity", 0),)),
+    BOOT: ("BOOT", "cause 1,firmware 0"),
+    CLOCK: ("CLOCK", "utc_ms 6,before_utc_s 4,before_quality 1"),
+    METER: ("METER", "register_wh 5,meter_id 4,identity 0"),
     INTERVAL: (
         "INTERVAL",
-        _REGISTER
-        + (
-            ("energy_wh", 4),
-            ("end_utc_s", 4),
-            ("end_quality", 1),
-            ("interval_s", 2),
-            ("flags", 1),
-        ),
+        "register_wh 5,meter_id 4,energy_wh 4,end_utc_s 4,end_quality 1,interval_s 2,flags 1",
     ),
-    GAP_BEGIN: ("GAP_BEGIN", _REGISTER + (("from_utc_s", 4), ("from_quality", 1), ("cause", 1))),
+    GAP_BEGIN: ("GAP_BEGIN", "register_wh 5,meter_id 4,from_utc_s 4,from_quality 1,cause 1"),
     GAP_END: (
         "GAP_END",
-        _REGISTER
-        + (("energy_wh", 4), ("from_utc_s", 4), ("from_quality", 1), ("cause", 1)),
+        "register_wh 5,meter_id 4,energy_wh 4,from_utc_s 4,from_quality 1,cause 1",
     ),
-    SESSION_BEGIN: ("SESSION_BEGIN", _REGISTER + (("session", 4),)),
+    SESSION_BEGIN: ("SESSION_BEGIN", "register_wh 5,meter_id 4,session 4"),
     SESSION_END: (
         "SESSION_END",
-        _REGISTER
-        + (
-            ("session", 4),
-            ("energy_wh", 4),
-            ("begin_utc_s", 4),
-            ("begin_quality", 1),
-            ("reason", 1),
-            ("status", 1),
-        ),
+        "register_wh 5,meter_id 4,session 4,energy_wh 4,begin_utc_s 4,begin_quality 1,reason 1,"
+        "status 1",
     ),
-    FAULT: ("FAULT", (("refusal", 1), ("detail", 4))),
-    CONFIGURATION: ("CONFIGURATION", (("digest", 0),)),
-    STATE: ("STATE", (("state", 0),)),
-    WATERMARK: ("WATERMARK", (("acknowledged", 4),)),
+    FAULT: ("FAULT", "refusal 1,detail 4"),
+    CONFIGURATION: ("CONFIGURATION", "digest 0"),
+    STATE: ("STATE", "state 0"),
+    WATERMARK: ("WATERMARK", "acknowledged 4"),
 }
+
+_LAYOUTS = {kind: fields.layout(FACTS[kind][1]) for kind in FACTS}
 
 
 def pack_into(buf, offset: int, fact) -> int:
     """Packs the payload of a fact (not its kind); returns the end. ValueError names a bad field."""
-    return fields.pack_into(buf, offset, FACTS[fact[0]][1], fact, 1)
+    return fields.pack_into(buf, offset, _LAYOUTS[fact[0]], fact, 1)
 
 
 def unpack(kind: int, payload) -> list:
@@ -104,7 +90,10 @@ def unpack(kind: int, payload) -> list:
 
     ValueError if the payload is not of the kind's length.
     """
-    entry = FACTS.get(kind)
-    if entry is None:
+    widths = _LAYOUTS.get(kind)
+    if widths is None:
         return None
-    return [kind] + fields.unpack(entry[1], payload, 0, len(payload))
+    fact = [0] * (len(widths) + 1)
+    fact[0] = kind
+    fields.unpack_into(fact, 1, widths, payload, 0, len(payload))
+    return fact

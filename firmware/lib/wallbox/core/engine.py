@@ -6,7 +6,7 @@ then granting levels: deny first, write after; write first, grant after.
 
 from micropython import const
 
-from . import decisions, events, fields, status
+from . import decisions, events, status
 from . import state as memory
 from .rules import (
     NEVER,
@@ -54,7 +54,7 @@ def step(state, event, now: int) -> list:
 def recall(state, fact, utc_s: int, quality: int) -> None:
     """Folds one fact of the ledger (oldest first) into state, after a power cut."""
     if fact[0] == decisions.STATE:
-        memory.restore(state, memory.LASTING, fact[1], 0, len(fact[1]))
+        memory.restore(state, fact[1])
         return
     for rule_recall in _recallers:
         rule_recall(state, fact, utc_s, quality)
@@ -62,16 +62,16 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
 
 def snapshot(state, buf) -> int:
     """Packs what recall() needs into buf; returns the length (payload of a STATE fact)."""
-    return memory.pack_into(state, memory.LASTING, buf, 0)
+    return memory.pack_into(state, True, buf)
 
 
 def pack(state, buf) -> int:
     """Packs the whole state into buf, for digests and replay; returns the length."""
-    return memory.pack_into(state, memory.ALL, buf, 0)
+    return memory.pack_into(state, False, buf)
 
 
-SNAPSHOT_SIZE = fields.size(memory.LASTING)
-STATE_SIZE = fields.size(memory.ALL)
+SNAPSHOT_SIZE = memory.LASTING_SIZE
+STATE_SIZE = memory.SIZE
 
 
 def _refusals(state) -> int:

@@ -38,47 +38,32 @@ E = const(4)
 F = const(5)
 NONE = const(6)
 
+# name, fields; the index is the kind
 KINDS = (
-    ("TICK", ()),
-    ("CONFIG", (("valid", 1), ("installation_limit_ma", 3), ("interval_s", 2), ("digest", 0))),
+    ("TICK", ""),
+    ("CONFIG", "valid 1,installation_limit_ma 3,interval_s 2,digest 0"),
     (
         "BOOT",
-        (
-            ("boot", 2),
-            ("cause", 1),
-            ("heartbeat_known", 1),
-            ("heartbeat_register_wh", 5),
-            ("heartbeat_utc_s", 4),
-            ("heartbeat_quality", 1),
-            ("firmware", 0),
-        ),
+        "boot 2,cause 1,heartbeat_known 1,heartbeat_register_wh 5,heartbeat_utc_s 4,"
+        "heartbeat_quality 1,firmware 0",
     ),
-    ("CLOCK", (("utc_ms", 6), ("quality", 1))),
+    ("CLOCK", "utc_ms 6,quality 1"),
     (
         "METER_READING",
-        (
-            ("register_wh", 5),
-            ("power_w", -4),
-            ("power_l1_w", -3),
-            ("power_l2_w", -3),
-            ("power_l3_w", -3),
-            ("current_l1_ma", -3),
-            ("current_l2_ma", -3),
-            ("current_l3_ma", -3),
-            ("voltage_l1_mv", 3),
-            ("voltage_l2_mv", 3),
-            ("voltage_l3_mv", 3),
-            ("frequency_mhz", 3),
-        ),
+        "register_wh 5,power_w -4,power_l1_w -3,power_l2_w -3,power_l3_w -3,current_l1_ma -3,"
+        "current_l2_ma -3,current_l3_ma -3,voltage_l1_mv 3,voltage_l2_mv 3,voltage_l3_mv 3,"
+        "frequency_mhz 3",
     ),
-    ("METER_IDENTITY", (("meter_id", 4), ("identity", 0))),
-    ("METER_SILENT", (("reason", 1),)),
-    ("METER_REFUSED", (("reason", 1),)),
-    ("PILOT", (("letter", 1), ("high_mv", -2), ("low_mv", -2))),
-    ("CONTACTOR", (("closed", 1),)),
-    ("LINK", (("code", 1),)),
-    ("LEDGER", (("fill_permille", 2), ("full", 1), ("failed", 1))),
+    ("METER_IDENTITY", "meter_id 4,identity 0"),
+    ("METER_SILENT", "reason 1"),
+    ("METER_REFUSED", "reason 1"),
+    ("PILOT", "letter 1,high_mv -2,low_mv -2"),
+    ("CONTACTOR", "closed 1"),
+    ("LINK", "code 1"),
+    ("LEDGER", "fill_permille 2,full 1,failed 1"),
 )
+
+_LAYOUTS = tuple([fields.layout(kind[1]) for kind in KINDS])
 
 MAX_FIELDS = const(13)  # with the kind
 MAX_PACKED = const(80)  # bytes of the longest event that the box builds itself
@@ -87,13 +72,13 @@ MAX_PACKED = const(80)  # bytes of the longest event that the box builds itself
 def pack_into(buf, offset: int, event) -> int:
     """Packs an event as kind byte and fields; returns the end. ValueError names a bad field."""
     buf[offset] = event[0]
-    return fields.pack_into(buf, offset + 1, KINDS[event[0]][1], event, 1)
+    return fields.pack_into(buf, offset + 1, _LAYOUTS[event[0]], event, 1)
 
 
 def unpack_into(event, buf, offset: int, end: int) -> None:
     """Fills a list of MAX_FIELDS from packed bytes. ValueError if kind or length is wrong."""
     kind = buf[offset]
-    if kind >= len(KINDS):
+    if kind >= len(_LAYOUTS):
         raise ValueError("kind")
     event[0] = kind
-    fields.unpack_into(event, 1, KINDS[kind][1], buf, offset + 1, end)
+    fields.unpack_into(event, 1, _LAYOUTS[kind], buf, offset + 1, end)

@@ -1,27 +1,47 @@
 """Little-endian integers in named fields: the one codec of events, facts and state.
 
-A layout is a tuple of (name, width): width in bytes, negative for a signed
-number, 0 for "bytes up to the end" (last field only).
+A specification is one text, "register_wh 5,power_w -4,identity 0": name and width in bytes,
+negative for a signed number, 0 for "bytes up to the end" (last field only). A layout is its
+widths alone, one byte a field, which is all the box keeps in RAM.
 """
 
+from micropython import const
 
-def pack_into(buf, offset: int, layout, values, first: int = 0) -> int:
-    """Writes values[first:] at offset; returns the end. ValueError names a field out of range."""
-    for name, width in layout:
+_SIGNED = const(0x80)
+
+
+def layout(specification: str) -> bytes:
+    """The widths of a specification, signed ones with bit 7 set."""
+    if not specification:
+        return b""
+    widths = [int(field.split(" ")[1]) for field in specification.split(",")]
+    return bytes([width if width >= 0 else _SIGNED - width for width in widths])
+
+
+def names(specification: str) -> list:
+    """The names of a specification's fields."""
+    if not specification:
+        return []
+    return [field.split(" ")[0] for field in specification.split(",")]
+
+
+def pack_into(buf, offset: int, widths: bytes, values, first: int = 0) -> int:
+    """Writes values[first:] at offset; returns the end. ValueError tells a field out of range."""
+    for width in widths:
         value = values[first]
         first += 1
         if width == 0:
             end = offset + len(value)
             buf[offset:end] = value
             return end
-        if width < 0:
-            width = -width
+        if width & _SIGNED:
+            width &= 0x7F
             half = 1 << (8 * width - 1)
             if not -half <= value < half:
-                raise ValueError(name)
+                raise ValueError("field %d: %d" % (first - 1, value))
             value &= 2 * half - 1
         elif not 0 <= value < 1 << (8 * width):
-            raise ValueError(name)
+            raise ValueError("field %d: %d" % (first - 1, value))
         for _ in range(width):
             buf[offset] = value & 0xFF
             value >>= 8
@@ -29,17 +49,16 @@ def pack_into(buf, offset: int, layout, values, first: int = 0) -> int:
     return offset
 
 
-def unpack_into(values, first: int, layout, buf, offset: int, end: int) -> None:
+def unpack_into(values, first: int, widths: bytes, buf, offset: int, end: int) -> None:
     """Reads buf[offset:end] into values[first:]. ValueError if too short or too long."""
-    for name, width in layout:
+    for width in widths:
         if width == 0:
             values[first] = bytes(buf[offset:end])
             return
-        signed = width < 0
-        if signed:
-            width = -width
+        signed = width & _SIGNED
+        width &= 0x7F
         if offset + width > end:
-            raise ValueError(name)
+            raise ValueError("too short")
         value = 0
         for index in range(width):
             value |= buf[offset + index] << (8 * index)
@@ -49,19 +68,12 @@ def unpack_into(values, first: int, layout, buf, offset: int, end: int) -> None:
         first += 1
         offset += width
     if offset != end:
-        raise ValueError("length")
+        raise ValueError("too long")
 
 
-def unpack(layout, buf, offset: int, end: int) -> list:
-    """The fields of buf[offset:end] as a new list."""
-    values = [0] * len(layout)
-    unpack_into(values, 0, layout, buf, offset, end)
-    return values
-
-
-def size(layout) -> int:
+def size(widths: bytes) -> int:
     """Bytes that a layout takes, a bytes field at the end counted as 0."""
     total = 0
-    for _name, width in layout:
-        total += width if width > 0 else -width
+    for width in widths:
+        total += width & 0x7F
     return total

@@ -4,72 +4,46 @@ from . import fields
 
 # written to the ledger as STATE, so that a power cut forgets none of it
 LASTING = (
-    ("meter_id", 4),  # 0 = no meter known yet
-    ("accounted", 1),  # 1 = accounted_wh is valid
-    ("accounted_wh", 5),  # register at the end of the last interval or gap
-    ("accounted_utc_s", 4),
-    ("accounted_quality", 1),
-    ("gap_open", 1),
-    ("gap_cause", 1),
-    ("gap_utc_s", 4),
-    ("gap_quality", 1),
-    ("session", 4),  # number of the running or the last session
-    ("session_phase", 1),
-    ("session_begin_wh", 5),
-    ("session_utc_s", 4),
-    ("session_quality", 1),
-    ("session_reason", 1),
+    "meter_id 4,"  # 0 = no meter known yet
+    "accounted 1,"  # 1 = accounted_wh is valid
+    "accounted_wh 5,accounted_utc_s 4,accounted_quality 1,"  # end of the last interval or gap
+    "gap_open 1,gap_cause 1,gap_utc_s 4,gap_quality 1,"
+    "session 4,"  # number of the running or the last session
+    "session_phase 1,session_begin_wh 5,session_utc_s 4,session_quality 1,session_reason 1"
 )
 
+# known anew after each boot
 FLEETING = (
-    ("config_valid", 1),
-    ("installation_limit_ma", 3),
-    ("interval_s", 2),
-    ("clock_utc_ms", 6),  # UTC at clock_at
-    ("clock_at", 5),
-    ("clock_quality", 1),
-    ("clock_jumped", 1),  # set for one step only
-    ("reading", 1),  # 1 = a believed reading has come since boot
-    ("register_wh", 5),
-    ("power_w", -4),
-    ("reading_at", 5),
-    ("reading_utc_s", 4),
-    ("reading_quality", 1),
-    ("meter_silent", 1),
-    ("meter_refused", 1),  # reason + 1, 0 = none
-    ("meter_exchanged", 1),
-    ("known_wh", 5),  # the last reading before the present event
-    ("known_utc_s", 4),
-    ("known_quality", 1),
-    ("boundary_utc_s", 4),  # where the running interval ends, 0 = none runs
-    ("interval_partial", 1),
-    ("session_resumed", 1),
-    ("session_due", 5),
-    ("letter", 1),
-    ("contactor", 1),  # as commanded
-    ("contactor_at", 5),
-    ("contactor_closed", 1),  # as fed back
-    ("contactor_failed", 1),
-    ("duty_permille", 2),
-    ("lamp", 1),
-    ("wanted", 1),
-    ("link", 1),
-    ("ledger_fill_permille", 2),
-    ("ledger_full", 1),
-    ("ledger_failed", 1),
-    ("refusals", 4),
-    ("limit_ma", 3),
-    ("due", 5),
+    "config_valid 1,installation_limit_ma 3,interval_s 2,"
+    "clock_utc_ms 6,clock_at 5,clock_quality 1,"  # UTC at clock_at
+    "clock_jumped 1,"  # set for one step only
+    "reading 1,"  # 1 = a believed reading has come since boot
+    "register_wh 5,power_w -4,reading_at 5,reading_utc_s 4,reading_quality 1,"
+    "meter_silent 1,meter_exchanged 1,"
+    "meter_refused 1,"  # reason + 1, 0 = none
+    "known_wh 5,known_utc_s 4,known_quality 1,"  # the last reading before the present event
+    "boundary_utc_s 4,interval_partial 1,"  # where the running interval ends, 0 = none runs
+    "session_resumed 1,session_due 5,"
+    "letter 1,"
+    "contactor 1,contactor_at 5,contactor_closed 1,contactor_failed 1,"  # as told; as fed back
+    "duty_permille 2,lamp 1,"
+    "wanted 1,"  # a reading: 1 = to be asked for, 2 = asked for
+    "ledger_fill_permille 2,ledger_full 1,ledger_failed 1,"
+    "refusals 4,limit_ma 3,due 5"
 )
 
-ALL = LASTING + FLEETING
+ALL = LASTING + "," + FLEETING
+
+_NAMES = tuple(fields.names(ALL))
+_WIDTHS = fields.layout(ALL)
+_LASTING = len(fields.layout(LASTING))
 
 
 class State:
     """The core's memory. Every field is an integer of the tables above; now is ms since boot."""
 
     def __init__(self):
-        for name, _width in ALL:
+        for name in _NAMES:
             setattr(self, name, 0)
         self.gap_open = 1  # nothing is accounted before meter and clock are known
         self.letter = 6
@@ -79,18 +53,26 @@ class State:
         self.decisions = []
 
 
-def pack_into(state, layout, buf, offset: int) -> int:
-    """Packs the fields of layout (LASTING or ALL); returns the end."""
-    for field in layout:
-        offset = fields.pack_into(buf, offset, (field,), (getattr(state, field[0]),))
-    return offset
+def pack_into(state, lasting: bool, buf) -> int:
+    """Packs all fields, or only the lasting ones; returns the length."""
+    count = _LASTING if lasting else len(_NAMES)
+    values = [getattr(state, name) for name in _NAMES[:count]]
+    return fields.pack_into(buf, 0, _WIDTHS[:count], values)
 
 
-def restore(state, layout, buf, offset: int, end: int) -> None:
-    """Reads what pack_into wrote; fields that an older firmware did not know keep their value."""
-    for name, width in layout:
-        if offset >= end:
+def restore(state, buf) -> None:
+    """Reads lasting fields; those that an older firmware did not know keep their value."""
+    offset = 0
+    value = [0]
+    for index in range(_LASTING):
+        if offset >= len(buf):
             return
-        following = offset + (width if width > 0 else -width)
-        setattr(state, name, fields.unpack(((name, width),), buf, offset, following)[0])
+        widths = _WIDTHS[index : index + 1]
+        following = offset + fields.size(widths)
+        fields.unpack_into(value, 0, widths, buf, offset, following)
+        setattr(state, _NAMES[index], value[0])
         offset = following
+
+
+LASTING_SIZE = fields.size(_WIDTHS[:_LASTING])
+SIZE = fields.size(_WIDTHS)
