@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 from wallbox.core import decisions, events, refusals
+from wallbox.core.fields import names
 from wallbox.core.rules import session
 
 from host.collect.database import boxes, chain_starts, quarantine, records
@@ -43,13 +44,13 @@ def kind_names() -> list[str]:
     return [decisions.FACTS[number][0] for number in sorted(decisions.FACTS)]
 
 
-def kind_numbers(names: Sequence[str]) -> list[int]:
+def kind_numbers(kinds: Sequence[str]) -> list[int]:
     """The numbers of kinds, whatever their case. ValueError names one that is not known."""
-    known = {layout[0]: number for number, layout in decisions.FACTS.items()}
-    for name in names:
+    known = {fact[0]: number for number, fact in decisions.FACTS.items()}
+    for name in kinds:
         if name.upper() not in known:
             raise ValueError(f"no kind of record is called {name}; there are {', '.join(known)}")
-    return [known[name.upper()] for name in names]
+    return [known[name.upper()] for name in kinds]
 
 
 def known_boxes(connection: Connection) -> list[str]:
@@ -109,10 +110,10 @@ def entry(serial: str, record: Record) -> Entry:
     except ValueError:
         values = None
     if values is not None:
-        name, layout = decisions.FACTS[record.kind]
+        name, specification = decisions.FACTS[record.kind]
         fields = {
             field: _value(name, field, value)
-            for (field, _width), value in zip(layout, values[1:], strict=True)
+            for field, value in zip(names(specification), values[1:], strict=True)
         }
     return Entry(
         serial,
@@ -146,8 +147,8 @@ def _value(kind: str, field: str, value: int | bytes) -> Value:
     return value
 
 
-def _named(names: Sequence[str], value: int) -> str:
-    return names[value] if value < len(names) else str(value)
+def _named(table: Sequence[str], value: int) -> str:
+    return table[value] if value < len(table) else str(value)
 
 
 @dataclass(frozen=True)

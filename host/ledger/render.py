@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 from rich.table import Table
-from wallbox.core import decisions
+from wallbox.core import decisions, fields
 
 from host.ledger.entries import Entry, Standing, Value
 from host.ledger.sums import Gap, Session, Sums, Totals
@@ -51,7 +51,7 @@ def print_json(lines: Iterable[dict[str, object]]) -> None:
 def print_entries_csv(entries: Iterable[Entry]) -> None:
     """One row a record; a column for every field that any kind has, empty where it has not."""
     names = list(
-        dict.fromkeys(name for _kind, layout in decisions.FACTS.values() for name, _ in layout)
+        dict.fromkeys(name for fact in decisions.FACTS.values() for name in fields.names(fact[1]))
     )
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow([*_COLUMNS, *names, "payload"])
@@ -94,9 +94,9 @@ def sums_json(sums: Sums) -> Iterator[dict[str, object]]:
             yield line
 
 
-def _with_utc(fields: dict[str, object]) -> dict[str, object]:
+def _with_utc(line: dict[str, object]) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name, value in fields.items():
+    for name, value in line.items():
         if name.endswith("_utc_s"):
             assert value is None or isinstance(value, int)
             found[name[:-2]] = utc_text(value)
@@ -112,8 +112,8 @@ def print_sessions_csv(sums: Iterable[Sums]) -> None:
     rows.writerow(names)
     for one in sums:
         for session in one.sessions:
-            fields = _with_utc(asdict(session))
-            rows.writerow(["" if fields[name] is None else fields[name] for name in names])
+            line = _with_utc(asdict(session))
+            rows.writerow(["" if line[name] is None else line[name] for name in names])
 
 
 def print_sums(console: Console, sums: list[Sums], words: Words) -> None:
