@@ -137,11 +137,16 @@ class Console:
         self._held = b""
 
     def repl_begins(self) -> None:
-        """boot.py and main.py are over.  The REPL will discard its input: keep it here."""
+        """boot.py and main.py are over.  The interpreter starts with the friendly prompt; where
+        a raw one is due, that is hidden, and what is typed waits until the raw one is there."""
         self._from_chip()
+        self._tail = b""
+        if not self.raw:
+            self._state = PROMPTING
+            return
         unread = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
         self._held = self._sent[len(self._sent) - unread :] if unread else b""
-        self._tail = b""
+        termios.tcflush(self.slave, termios.TCIFLUSH)
         self._state = ENTERING
 
     def say(self, text: str) -> None:
@@ -165,13 +170,10 @@ class Console:
             self._tail += data
             if not self._tail.endswith(PROMPT):
                 return
-            data, self._tail = self._tail, b""
+            self._tail = b""
             self._state = PROMPTING
+            os.write(self._chip, b"\x01")
             held, self._held = self._held, b""
-            if self.raw:
-                os.write(self._chip, b"\x01")
-            else:
-                self._to_usb(self._cooked(data))
             self.typed(held)
             return
         if self._state == PROMPTING:
