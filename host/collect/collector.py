@@ -14,12 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from host.collect.broker import BrokerSettings, make_client
 from host.collect.database import Database, DatabaseUnusable
 from host.collect.intake import Notice
 from host.collect.keeper import Keeper, Kept, Message
@@ -27,29 +26,7 @@ from host.keys import KeyStore
 
 QUEUE_MESSAGES_MAX = 1000
 BATCH_MESSAGES_MAX = 200
-OUTGOING_MESSAGES_MAX = 10_000
-RECONNECT_MAX_S = 30
 _POLL_S = 0.1
-
-
-@dataclass(frozen=True)
-class BrokerSettings:
-    """Where the broker is and how to enter. The password appears in no text."""
-
-    host: str
-    port: int = 1883
-    user: str | None = None
-    password: str | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    client_id: str = "wallbox-collector"
-    keep_alive_s: int = 30
-
-    @property
-    def name(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass
@@ -61,6 +38,9 @@ class Counters:
     repeated: int = 0
     refused: int = 0
     acknowledged: int = 0
+
+
+__all__ = ("BrokerSettings", "Collector", "Counters")
 
 
 class Collector:
@@ -95,34 +75,13 @@ class Collector:
         self._away = False  # left the broker: messages that still come are not taken
         self._troubled = False  # the database could not be written, and that was said
         self._crash: BaseException | None = None
-        self._client = self._make_client()
+        self._client = make_client(broker)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
         self._worker = threading.Thread(target=self._work, name="collector", daemon=True)
-
-    def _make_client(self) -> mqtt.Client:
-        broker = self.broker
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=broker.client_id,
-            clean_session=False,
-            protocol=mqtt.MQTTv311,
-            manual_ack=True,
-        )
-        client.reconnect_delay_set(1, RECONNECT_MAX_S)
-        client.max_queued_messages_set(OUTGOING_MESSAGES_MAX)
-        if broker.user is not None:
-            client.username_pw_set(broker.user, broker.password)
-        if broker.tls:
-            client.tls_set(
-                ca_certs=str(broker.ca_file) if broker.ca_file else None,
-                certfile=str(broker.certificate_file) if broker.certificate_file else None,
-                keyfile=str(broker.key_file) if broker.key_file else None,
-            )
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        return client
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -237,8 +196,16 @@ class Collector:
     ) -> None:
         was_connected = self._connected.is_set()
         self._connected.clear()
-        if was_connected and not self._stopping.is_set() and not self._away:
+        if self._stopping.is_set() or self._away:
+            return
+        if was_connected:
             self._say("warning", "disconnected", f"lost the broker at {self.broker.name}")
+        elif not self.login_refused:
+            check = "--ca-file, --certificate-file" if self.broker.tls else "whether it wants --tls"
+            self._cannot_enter(
+                f"the broker at {self.broker.name} closes the connection without an answer; "
+                f"check {check}"
+            )
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         self.active_at = time.monotonic()
