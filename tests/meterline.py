@@ -117,3 +117,18 @@ class Line:
 
 def codes(said: list[tuple[int, int, int]]) -> list[int]:
     return [code for _, code, _ in said]
+
+
+def charging(name: str = "sdm630", **options) -> Line:
+    """A car draws 3 x 16 A; the register stands at 12,345.678 kWh."""
+    line = Line(name, **options)
+    line.state.import_wh = Fraction(12_345_678)
+    line.load(3680, 3680, 3680)
+    return line
+
+
+def running(line: Line, **options) -> meter.Meter:
+    """A driver that has given its first reading."""
+    driver = line.driver(**options)
+    assert codes(line.run(driver, line.now + 20_000, stop_at=meter.READING))[-1] == meter.READING
+    return driver

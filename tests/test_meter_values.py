@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wallbox.drivers import meter_reasons as reasons
 from wallbox.drivers import meter_values as values
 
-SMALL = 1 << 30  # integers of 31 bits are not on the ESP32's heap
+from tests.smallint import Small
 
 
 def single(number: float) -> bytes:
@@ -92,30 +92,6 @@ def test_nan_infinity_and_misread_integers_are_no_values():
         assert reason(values.value(bits, 0, values.F32_REGISTER)) == reasons.OUT_OF_RANGE
         assert values.value(bits, 0, values.F32_X1000) == 0  # a current may well be as small
     assert values.value(bytes(4), 0, values.F32_REGISTER) == 0
-
-
-class Small(int):
-    """An integer that refuses to leave the range of the ESP32's small integers."""
-
-
-def _checked(name):
-    plain = getattr(int, name)
-
-    def checked(self, other):
-        result = plain(self, other)
-        if result is NotImplemented or isinstance(result, bool):
-            return result
-        assert -SMALL <= result < SMALL, f"{name}({int(self)}, {int(other)}) needs the heap"
-        return Small(result)
-
-    return checked
-
-
-for _name in (
-    *("__add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __floordiv__ __rfloordiv__").split(),
-    *("__lshift__ __rlshift__ __rshift__ __or__ __ror__ __and__ __rand__").split(),
-):
-    setattr(Small, _name, _checked(_name))
 
 
 @given(st.floats(min_value=0, max_value=1_000_000, width=32))

@@ -270,7 +270,10 @@ class Meter:
         if not reason:
             reason = self._register.judge(values[REGISTER], self._sampled_at)
         if not reason:
-            reason = self._follower.judge(values[POWER], values[REGISTER], self._sampled_at)
+            volt_ampere = plausible.volt_amperes(values)
+            reason = self._follower.judge(
+                values[POWER], volt_ampere, values[REGISTER], self._sampled_at
+            )
         if reason:
             return self._doubt(reason, now)
         self._strikes = 0

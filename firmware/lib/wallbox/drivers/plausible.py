@@ -25,6 +25,7 @@ _CONFIRM_S = const(20)  # growth of longer than this at max_w needs a second rea
 _CANDIDATE_MS = const(60_000)
 _WINDOW_WH = const(300)
 _WINDOW_MS = const(10_000)  # a longer pause between readings begins a new window
+_UNFIT_MS = const(10_000)
 
 _NEEDED = (REGISTER, POWER, POWER_L1, CURRENT_L1, VOLTAGE_L1)
 
@@ -118,44 +119,75 @@ class Register:
 
 
 class Follower:
-    """Does the register follow the power? Finds a frozen register, a wrong scale, swapped wires."""
+    """Do the values follow each other in time? A reading may be taken while the load changes, so
+    power against volts x amperes must be wrong for 10 s, and the register against the power for
+    a window of energy. Finds a frozen register, a wrong scale, swapped wires.
+    """
 
     def __init__(self, step_wh: int):
         self._step_wh = step_wh
-        self.reason = reasons.NONE  # of the last whole window
+        self.forget()
+
+    def forget(self) -> None:
+        self._reason = reasons.NONE  # of the last whole window
         self._at = -1
+        self._fitted_at = -1
         self._power_w = 0
         self._register_wh = 0
         self._drawn_mwh = 0
 
-    def forget(self) -> None:
-        self.reason = reasons.NONE
-        self._at = -1
-
-    def judge(self, power_w: int, register_wh: int, now: int) -> int:
-        """0, FROZEN or SCALE_MISMATCH; stays so until a window of energy fits again."""
+    def judge(self, power_w: int, volt_ampere: int, register_wh: int, now: int) -> int:
+        """0, FROZEN or SCALE_MISMATCH; stays so until the values fit again."""
         power_w = abs(power_w)
         elapsed = now - self._at
-        if self._at < 0 or elapsed > _WINDOW_MS or register_wh < self._register_wh:
-            self._drawn_mwh = 0
-            self._register_wh = register_wh
+        fresh = self._at < 0 or elapsed > _WINDOW_MS
+        if fresh or _fits(power_w, volt_ampere):
+            self._fitted_at = now
+        if fresh or register_wh < self._register_wh:
+            self._begin(register_wh)
         else:
             self._drawn_mwh += (power_w + self._power_w) // 2 * elapsed // 3600
         self._at = now
         self._power_w = power_w
+        self._close_window(register_wh)
+        if now - self._fitted_at >= _UNFIT_MS:
+            return reasons.SCALE_MISMATCH
+        return self._reason
+
+    def _begin(self, register_wh: int) -> None:
+        self._drawn_mwh = 0
+        self._register_wh = register_wh
+
+    def _close_window(self, register_wh: int) -> None:
         drawn_wh = self._drawn_mwh // 1000
         moved_wh = register_wh - self._register_wh
         slack_wh = 2 * (self._step_wh + (register_wh >> 22))
-        if max(drawn_wh, moved_wh) >= _WINDOW_WH + 2 * slack_wh:
-            if moved_wh + slack_wh < drawn_wh // 2:
-                self.reason = reasons.FROZEN
-            elif moved_wh > 2 * drawn_wh + slack_wh:
-                self.reason = reasons.SCALE_MISMATCH
-            else:
-                self.reason = reasons.NONE
-            self._drawn_mwh = 0
-            self._register_wh = register_wh
-        return self.reason
+        if max(drawn_wh, moved_wh) < _WINDOW_WH + 2 * slack_wh:
+            return
+        if moved_wh + slack_wh < drawn_wh // 2:
+            self._reason = reasons.FROZEN
+        elif moved_wh > 2 * drawn_wh + slack_wh:
+            self._reason = reasons.SCALE_MISMATCH
+        else:
+            self._reason = reasons.NONE
+        self._begin(register_wh)
+
+
+def _fits(power_w: int, volt_ampere: int) -> bool:
+    """kW read as W does not, and the like; a small load may well be mostly reactive."""
+    if power_w > volt_ampere + volt_ampere // 4 + 100:
+        return False
+    return volt_ampere < 1000 or power_w >= volt_ampere // 10
+
+
+def volt_amperes(values) -> int:
+    """Sum of volts x amperes of the phases."""
+    total = 0
+    for phase in range(3):
+        # in steps of 1 V and 0.1 A, to stay within 30 bits
+        voltage_v = values[VOLTAGE_L1 + phase] // 1000
+        total += voltage_v * (abs(values[CURRENT_L1 + phase]) // 100) // 10
+    return total
 
 
 def sum_of_phases(values) -> int:
@@ -171,7 +203,7 @@ def sum_of_phases(values) -> int:
 
 
 def check(values, max_w: int, export_wh: int) -> int:
-    """0 if each value is one, is in its range, and all can be true together.
+    """0 if each value is one and is in its range (power: up to twice max_w).
 
     Phases that a meter does not have become 0; the last export register and frequency 0 stand
     for those that are no value: neither is billed.
@@ -194,28 +226,21 @@ def check(values, max_w: int, export_wh: int) -> int:
         values[EXPORT] = export_wh
     if not 0 <= values[REGISTER] <= MAX_REGISTER_WH:
         return reasons.OUT_OF_RANGE
-    return _check_power(values, max_w)
+    return _check_phases(values, max_w)
 
 
-def _check_power(values, max_w: int) -> int:
-    volt_ampere = 0
+def _check_phases(values, max_w: int) -> int:
     highest_mv = 0
     for phase in range(3):
         voltage_mv = values[VOLTAGE_L1 + phase]
-        current_ma = abs(values[CURRENT_L1 + phase])
-        if not 0 <= voltage_mv <= MAX_VOLTAGE_MV or current_ma > MAX_CURRENT_MA:
-            return reasons.OUT_OF_RANGE
-        if abs(values[POWER_L1 + phase]) > max_w:
-            return reasons.OUT_OF_RANGE
         highest_mv = max(highest_mv, voltage_mv)
-        volt_ampere += (voltage_mv // 1000) * (current_ma // 100) // 10
-    power_w = abs(values[POWER])
+        if not 0 <= voltage_mv <= MAX_VOLTAGE_MV:
+            return reasons.OUT_OF_RANGE
+        if abs(values[CURRENT_L1 + phase]) > MAX_CURRENT_MA:
+            return reasons.OUT_OF_RANGE
+        if abs(values[POWER_L1 + phase]) > 2 * max_w:
+            return reasons.OUT_OF_RANGE
     # these meters live on the voltage they measure: none means that something else was read
-    if power_w > max_w or highest_mv < MIN_VOLTAGE_MV:
+    if abs(values[POWER]) > 2 * max_w or highest_mv < MIN_VOLTAGE_MV:
         return reasons.OUT_OF_RANGE
-    # kW read as W, and the like; a small load may well be mostly reactive
-    if power_w > volt_ampere + volt_ampere // 4 + 100:
-        return reasons.SCALE_MISMATCH
-    if volt_ampere >= 1000 and power_w < volt_ampere // 10:
-        return reasons.SCALE_MISMATCH
     return reasons.NONE
