@@ -1,8 +1,12 @@
 # One screen: run the box; whatever ends it opens the contactor, is written down, and resets.
+import gc
+
 import machine
 from board import CONTACTOR
 
-from wallbox import crash
+gc.threshold(4096)  # collect early and often: what lives stays together, and large blocks remain
+
+from wallbox import crash  # noqa: E402
 
 WATCHDOG_MS = 30_000
 SERVICE_MS = 3_600_000  # at the REPL nobody feeds the watchdog

@@ -40,7 +40,6 @@ class Scene:
             ledger_key=key,
             config={"interval_s": interval_s},
             power=False,
-            heap="256wK",
         )
         self.collector: Collector | None = None
         self.log: deque[tuple[float, str, str]] = deque(maxlen=LOG_LINES_MAX)

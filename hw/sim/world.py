@@ -19,13 +19,14 @@ from pathlib import Path
 from types import TracebackType
 
 from host import image
-from hw.sim.box import DEFAULT_HEAP, Box
+from hw.sim.box import DEFAULT_HEAP, Box, Output
 from hw.sim.broker import Amqtt, Mosquitto, make_broker
 from hw.sim.electrics import CarState, Electrics
 from hw.sim.hostloop import HostLoop
 from hw.sim.meter_wire import Faults
 from hw.sim.meters import SimMeter
 from hw.sim.proxy import Proxy
+from hw.sim.tagreader import Card, TagReader
 from hw.sim.timeserver import TimeServer
 from hw.sim.wire import FLOATING
 
@@ -132,6 +133,7 @@ class Meter:
         self._electrics = electrics
         self.sim = sim
         self._faults: Faults | None = None
+        self._powered = False
 
     @property
     def faults(self) -> Faults:
@@ -140,6 +142,9 @@ class Meter:
 
     def power(self, on: bool) -> None:
         """The meter's own supply."""
+        if on == self._powered:
+            return
+        self._powered = on
         if on:
             self.sim.start()
             if self._faults:
@@ -176,6 +181,29 @@ class Seal:
         self._box.set_level(self._pin(name), self._box.pins["SEAL_CLOSED_LEVEL"])
 
 
+class Tag:
+    """A tag in front of the reader; `reader` is the reader's chip."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self.reader = TagReader()
+        box.on_spi = lambda number, data: self.reader.transfer(data)
+
+    def output_changed(self, pin: int, output: Output) -> None:
+        pins = self._box.pins
+        if pin == pins["TAG_SELECT"]:
+            self.reader.select(output.level)
+        elif pin == pins["TAG_RESET"] and not output.level:
+            self.reader.reset()
+
+    def present(self, uid: bytes) -> None:
+        card = Card(uid)
+        self._box.host.call(setattr, self.reader, "card", card)
+
+    def remove(self) -> None:
+        self._box.host.call(setattr, self.reader, "card", None)
+
+
 class Mains:
     """The supply of box, meter and car."""
 
@@ -184,14 +212,17 @@ class Mains:
 
     def cut(self) -> None:
         world = self._world
-        if world.electrics.mains:
-            world.host.call(self._cut)
-            world.meter.power(False)
+        world.host.call(self._cut)
+        world.meter.power(False)
 
     def _cut(self) -> None:
-        world = self._world
-        world.box.power_cut()
-        world.electrics.set_mains(False)
+        self._world.box.power_cut()
+        self._world.electrics.set_mains(False)
+
+    def lost(self) -> None:
+        """The box has reached the flash operation that the power was to go at."""
+        self._world.electrics.set_mains(False)
+        self._world.meter.power(False)
 
     def restore(self) -> None:
         world = self._world
@@ -284,10 +315,11 @@ class World:
         self.car = Car(self.host, self.electrics)
         self.contactor = Contactor(self.host, self.electrics)
         self.seal = Seal(self.box)
+        self.tag = Tag(self.box)
         self.mains = Mains(self)
         self.net = Net(self.host, self.box)
-        self.box.on_output = lambda pin, output: self.electrics.output_changed(pin)
-        self.box.on_power_lost = lambda: self.electrics.set_mains(False)
+        self.box.on_output = self._output_changed
+        self.box.on_power_lost = self.mains.lost
         self._config = {**self.default_config(meter), **(config or {})}
         self._power_at_start = power
         self.box.flash(
@@ -296,6 +328,10 @@ class World:
                 self._config, board, serial=serial, ledger_key=ledger_key, tree=firmware
             )
         )
+
+    def _output_changed(self, pin: int, output: Output) -> None:
+        self.electrics.output_changed(pin)
+        self.tag.output_changed(pin, output)
 
     def _power(self, power_w: tuple[int, ...]) -> None:
         self.meter.sim.set(power_w=power_w)
