@@ -147,6 +147,7 @@ class Box:
         self._wdt_s = 0.0
         self._wdt: asyncio.TimerHandle | None = None
         self._state = threading.Condition()
+        self._changes = 0
         self._build_rom()
         self.log = ConsoleLog(self.directory / "console.log")
         self.console = self.host.call(
@@ -226,12 +227,15 @@ class Box:
     ) -> None:
         """Waits until `condition()` is true; looked at whenever the box told something."""
         deadline = time.monotonic() + timeout_s
-        with self._state:
-            while not condition():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError(f"{what}: not in {timeout_s} s; console:\n{self.tail()}")
-                self._state.wait(min(left, 0.05))
+        while True:
+            seen = self._changes
+            if condition():
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: not in {timeout_s} s; console:\n{self.tail()}")
+            with self._state:
+                if self._changes == seen:
+                    self._state.wait(0.02)
 
     def tail(self, characters: int = 2000) -> str:
         """The end of what the console printed."""
@@ -382,6 +386,7 @@ class Box:
 
     def _changed(self) -> None:
         with self._state:
+            self._changes += 1
             self._state.notify_all()
 
     # the wire
@@ -518,8 +523,8 @@ class Box:
         if self._process is None or self._restart_cause != cause:
             return
         if cause == wire.POWER_CUT:
-            self._power_cut()
             self.on_power_lost()
+            self._power_cut()
         elif cause == wire.SOFT_RESET:
             self._kill()
             self._soft_reset()
