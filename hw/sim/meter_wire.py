@@ -136,7 +136,7 @@ class Wire:
         if self.faults.chatter:
             with contextlib.suppress(OSError):
                 os.write(self._box_fd, self._random.randbytes(3))
-        self._loop.call_later(0.003 if self.faults.chatter else 0.05, self._chatter)
+        self._loop.call_later(0.003 if self.faults.chatter else 0.2, self._chatter)
 
 
 def _spoil(answer: bytes, faults: Faults) -> bytes:

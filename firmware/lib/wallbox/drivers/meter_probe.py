@@ -29,9 +29,10 @@ class Probe:
         self.identity = None
         self._uart = uart
         self._chunk = bytearray(64)
-        self._master = None
-        self._request = None
-        self._line = None
+        self._master = modbus.Master(9600)
+        self._asking = False
+        self._request = (0, 0, 0, 0, 0)
+        self._line = (0, "")
         self._plan = self._plans(addresses, bauds, parities)
 
     def _plans(self, addresses, bauds, parities):
@@ -43,23 +44,23 @@ class Probe:
 
     def service(self, now: int) -> int:
         """Goes on as far as it can without waiting; `due` is when to call again (ms)."""
-        if self._master is None and not self._next(now):
+        if not self._asking and not self._next(now):
             return NOT_FOUND
+        master = self._master
         while self._uart.any():
-            self._master.feed(self._chunk, self._uart.readinto(self._chunk) or 0, now)
-        code = self._master.service(now)
-        self.due = self._master.due
+            master.feed(self._chunk, self._uart.readinto(self._chunk) or 0, now)
+        code = master.service(now)
         if code == modbus.SEND:
-            self._uart.write(self._master.request)
-            self._master.sent(now)
-            self.due = self._master.due
+            self._uart.write(master.request)
+            master.sent(now)
         elif code == modbus.ANSWER:
+            self._asking = False
             if self._fits():
                 return FOUND
-            self._master = None
         elif code == modbus.FAILED:
-            self.heard = self.heard or self._master.reason == reasons.EXCEPTION
-            self._master = None
+            self._asking = False
+            self.heard = self.heard or master.reason == reasons.EXCEPTION
+        self.due = master.due
         return NOTHING
 
     def _next(self, now: int) -> bool:
@@ -76,6 +77,7 @@ class Probe:
         self._master.feed(self._chunk, 0, now)  # begin with silence
         _, _, function, register, count = self._request
         self._master.ask(self.address, function, register, count, now)
+        self._asking = True
         return True
 
     def _fits(self) -> bool:
