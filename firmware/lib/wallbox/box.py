@@ -48,9 +48,8 @@ class Box:
             board.PILOT_UV_AT_MINUS_12V,
             board.PILOT_UV_AT_PLUS_12V,
         )
-        self.lamp = lamp.Lamp(
-            pin(board.LAMP_RED, pin.OUT), pin(board.LAMP_GREEN, pin.OUT), pin(board.LAMP_BLUE, pin.OUT)
-        )
+        lights = (board.LAMP_RED, board.LAMP_GREEN, board.LAMP_BLUE)
+        self.lamp = lamp.Lamp(*[pin(number, pin.OUT) for number in lights])
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())
         self.wifi = wifi.Wifi(
@@ -80,6 +79,9 @@ class Box:
         return self.wifi.up
 
     def link_changed(self, code: int) -> None:
+        from .link.texts import explain
+
+        print(explain(self.link, code))
         event = self.inbox.claim(events.LINK)
         if event:
             event[1] = code
@@ -215,6 +217,9 @@ def run(watchdog) -> None:
     box = Box(watchdog)
     if box.config_error:
         print("configuration:", box.config_error)
+    if box.ledger.damaged:
+        print("ledger: %d damaged places were passed over, the first at %s"
+              % (box.ledger.damaged, box.ledger.damaged_at[0]))
     box.recover()
     asyncio.run(box.run())
 

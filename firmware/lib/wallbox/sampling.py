@@ -25,6 +25,7 @@ class Sampling:
         self._sent_at = -IDLE_MS
         self._sent_ma = 0
         self._wanted = True
+        self._told = 0  # the last trouble that was printed
 
     def want(self) -> None:
         """The next reading goes to the core, and it is read at once."""
@@ -36,11 +37,15 @@ class Sampling:
         code = self.meter.service(now)
         if code == driver.READING:
             self.readings += 1
+            self._told = 0
             self._reading(now)
         elif code == driver.IDENTITY:
             self._identity()
         elif code == driver.SILENT or code == driver.REFUSED:
             kind = events.METER_SILENT if code == driver.SILENT else events.METER_REFUSED
+            if self.meter.reason != self._told:
+                self._told = self.meter.reason
+                print(self.meter.explain())
             event = self._inbox.claim(kind)
             if event:
                 event[1] = self.meter.reason

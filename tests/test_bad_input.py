@@ -1,0 +1,169 @@
+"""What can be wrong around a box: each is said in one line, charges nobody, and loses nothing."""
+
+import fcntl
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+from host import image
+from host.demo.balance import draw_up
+from host.demo.scene import Scene
+from host.demo.story import settled
+from hw.sim.broker import INSTALL_HINT, Mosquitto, mosquitto_path
+
+
+@pytest.fixture
+def scene(tmp_path):
+    if mosquitto_path() is None:
+        pytest.skip(INSTALL_HINT)
+    with Scene(tmp_path, "mosquitto", interval_s=2, meter="sdm630") as scene:
+        yield scene
+
+
+def plug(scene: Scene) -> None:
+    scene.world.car.plug()
+    scene.world.car.request_power()
+
+
+def charging(scene: Scene) -> bool:
+    return scene.world.contactor.closed and scene.world.car.power_w > 0
+
+
+def refusals(scene: Scene) -> object:
+    return scene.status.get("refusals")
+
+
+def mpremote(scene: Scene, *words: str) -> str:
+    """What mpremote says, errors included."""
+    command = [sys.executable, "-m", "mpremote", "connect", scene.world.box.usb, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout + done.stderr
+
+
+def books_balance(scene: Scene) -> bool:
+    scene.wait(lambda: charging(scene), 30, "charging")
+    scene.wait(lambda: scene.sums().totals[-1].interval_wh > 5, 30, "some energy")
+    scene.world.car.unplug()
+    scene.wait(lambda: settled(scene), 60, "all stored and acknowledged")
+    return draw_up(scene).balanced
+
+
+def test_without_a_meter_nothing_flows_and_when_it_answers_everything_does(scene):
+    scene.world.mains.restore()
+    scene.world.meter.faults.silent = True
+    plug(scene)
+    scene.world.box.wait_for(
+        r"meter SDM630, address 1, 9600 baud 8N1: SILENT: no answer: check address, baud rate"
+    )
+    scene.wait(lambda: refusals(scene) == ["PowerMeterSilent"], 20, "the refusal")
+    assert not charging(scene)
+    scene.world.meter.faults.silent = False
+    assert books_balance(scene)
+
+
+def test_another_meter_than_the_configured_one_is_named(scene, tmp_path):
+    change_config(scene, meter={"model": "em340"})
+    scene.world.mains.restore()
+    plug(scene)
+    scene.world.box.wait_for(r"meter EM340, address 1, 9600 baud 8N1: [A-Z_]+: .*check", 20)
+    scene.wait(refusals_of(scene), 20, "a refusal")
+    assert not charging(scene)
+
+
+def refusals_of(scene: Scene):
+    return lambda: set(refusals(scene) or []) & {"PowerMeterFailure", "PowerMeterSilent"}
+
+
+def test_noise_on_the_bus_costs_nothing(scene):
+    scene.world.mains.restore()
+    faults = scene.world.meter.faults
+    faults.noise_before = b"\x00\xff\x13"
+    faults.noise_after = b"\x55\xaa"
+    plug(scene)
+    scene.wait(lambda: charging(scene), 30, "charging")
+    faults.wrong_crc, faults.answers = True, 2
+    assert books_balance(scene)
+
+
+def test_a_broker_that_refuses_connections_is_named_and_charging_goes_on(scene):
+    scene.world.broker.stop()
+    scene.world.mains.restore()
+    scene.world.box.wait_for(r"link to broker\.example:1883: .*check", 20)
+    plug(scene)
+    scene.wait(lambda: charging(scene), 30, "charging")
+    scene.world.broker.start()
+    assert books_balance(scene)
+
+
+def test_a_wrong_password_is_named_and_a_right_one_delivers_all(scene, tmp_path):
+    lock(scene.world.broker, tmp_path / "passwords")
+    scene.world.mains.restore()
+    scene.world.box.wait_for(r"link to .*: refused: .*broker\.user, broker\.password", 20)
+    plug(scene)
+    scene.wait(lambda: charging(scene), 30, "charging")
+    unlock(scene.world.broker)
+    assert books_balance(scene)
+
+
+def lock(broker: Mosquitto, passwords) -> None:
+    passwords.write_text("nobody:x\n")
+    broker.stop()
+    broker._lines = ("allow_anonymous false", f"password_file {passwords}")
+    broker.start()
+
+
+def unlock(broker: Mosquitto) -> None:
+    broker.stop()
+    broker._lines = ()
+    broker.start()
+
+
+def change_config(scene: Scene, **changes: object) -> dict:
+    """Another config.json in the box's flash, as if it had been delivered with it."""
+    config = scene.world.default_config("sdm630") | {"interval_s": 2} | changes
+    key = scene.keys.load(scene.world.serial)
+    flash = image.build_flash(config, serial=scene.world.serial, ledger_key=key)
+    scene.world.box.flash(flash)
+    return config
+
+
+def test_a_wrong_key_in_the_configuration_is_named_and_repaired_over_usb(scene, tmp_path):
+    broken = scene.world.default_config("sdm630")["broker"] | {"hots": "elsewhere"}
+    config = change_config(scene, broker=broken)
+    scene.world.mains.restore()
+    scene.world.box.wait_for(
+        r"configuration: config\.json: broker\.hots: unknown key; remove it or look at its spelling"
+    )
+    plug(scene)
+    box = scene.world.box
+    box.wait_until(lambda: box.running and scene.world.car.letter == "B", 10, "plugged in")
+    assert scene.world.car.offered_a == 0 and not charging(scene)
+    del config["broker"]["hots"]
+    repaired = tmp_path / "config.json"
+    repaired.write_text(json.dumps(config))
+    mpremote(scene, "fs", "cp", str(repaired), ":config.json")
+    mpremote(scene, "reset")
+    assert books_balance(scene)
+
+
+def test_a_flash_full_of_foreign_bytes_is_passed_over_and_used(scene, seed):
+    flash = bytearray(scene.world.box.flash_path.read_bytes())
+    foreign = random.Random(seed)
+    for name in ("ledger", "trace"):
+        part = image.partitions()[name]
+        flash[part.offset : part.offset + part.size] = foreign.randbytes(part.size)
+    scene.world.box.flash(bytes(flash))
+    scene.world.mains.restore()
+    scene.world.box.wait_for(r"ledger: \d+ damaged places were passed over, the first at \d+", 20)
+    plug(scene)
+    assert books_balance(scene)
+
+
+def test_a_busy_usb_port_is_named(scene):
+    scene.world.mains.restore()
+    with open(scene.world.box.usb, "rb", buffering=0) as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        told = mpremote(scene, "exec", "print(1)")
+    assert "it may be in use by another program" in told
