@@ -64,6 +64,18 @@ def test_another_serial_after_a_silence():
     assert codes(line.run(driver, line.now + 20_000)) == [IDENTITY, REFUSED]
 
 
+def test_a_serial_that_is_not_told_for_once_is_no_other_meter():
+    line = charging()
+    driver = running(line)
+    line.answer = lambda request, honest: b""
+    line.run(driver, line.now + 5000)
+    line.answer = lambda request, honest: frame(1, 0x83, 1) if request[1] == 3 else honest
+    assert codes(line.run(driver, line.now + 30_000)) == [REFUSED]
+    assert driver.blocked == reasons.EXCEPTION
+    line.answer = None
+    assert codes(line.run(driver, line.now + 15_000))[:2] == [IDENTITY, READING]
+
+
 def test_resume_knows_the_meter_and_its_register():
     line = charging()
     driver = line.driver()

@@ -143,15 +143,29 @@ def test_resume_with_a_known_time():
     assert register.judge(1_000_100, 2600) == BELIEVED
 
 
+def values(**changes) -> list[int]:
+    """A car at 3 x 16 A, with changes by field name."""
+    reading = [1_000_000, 0, 11_040, 3680, 3680, 3680, 16_000, 16_000, 16_000]
+    reading += [230_000, 230_000, 230_000, 50_000]
+    for name, value in changes.items():
+        reading[getattr(maps, name)] = value
+    return reading
+
+
+def load(power_w: int, volt_ampere: int, register_wh: int) -> list[int]:
+    """A load on L1 at 100 V, which makes volt-amperes easy."""
+    none = {"CURRENT_L2": 0, "CURRENT_L3": 0, "POWER_L1": power_w, "POWER_L2": 0, "POWER_L3": 0}
+    volts = {"VOLTAGE_L1": 100_000, "CURRENT_L1": volt_ampere * 10}
+    return values(POWER=power_w, REGISTER=register_wh, **none, **volts)
+
+
 def follow(follower: Follower, power_w: int, counted_w: int, seconds: int, at: int = 0) -> list:
     """Readings of one a second: the power shown, and the power that the register counts."""
-    start_wh = 1_000_000
-    return [
-        follower.judge(
-            power_w, abs(power_w), start_wh + counted_w * (t - at) // 3600 // 100 * 100, t * 1000
-        )
-        for t in range(at, at + seconds)
-    ]
+    said = []
+    for t in range(at, at + seconds):
+        register_wh = 1_000_000 + counted_w * (t - at) // 3600 // 100 * 100
+        said.append(follower.judge(load(power_w, abs(power_w), register_wh), t * 1000))
+    return said
 
 
 @pytest.mark.parametrize("power_w", [1380, 4140, 11_040, 22_080])
@@ -180,7 +194,7 @@ def test_a_frozen_register_is_believed_again_when_it_follows():
     assert follow(follower, 11_040, 11_040, 600, at=600)[-1] == reasons.NONE
     assert follow(follower, 11_040, 0, 600, at=1200)[-1] == reasons.FROZEN
     follower.forget()
-    assert follower.judge(0, 0, 0, 1_800_000) == reasons.NONE
+    assert follower.judge(load(0, 0, 0), 1_800_000) == reasons.NONE
 
 
 @pytest.mark.parametrize(
@@ -198,10 +212,10 @@ def test_a_frozen_register_is_believed_again_when_it_follows():
 def test_power_that_does_not_fit_volts_and_amperes_for_ten_seconds(power_w, volt_ampere, fits):
     """A single reading proves nothing: the load may have changed between two registers."""
     follower = Follower(100)
-    said = [follower.judge(power_w, volt_ampere, 0, t * 1000) for t in range(11)]
+    said = [follower.judge(load(power_w, volt_ampere, 0), t * 1000) for t in range(11)]
     assert said[:10] == [reasons.NONE] * 10
     assert said[10] == (reasons.NONE if fits else reasons.SCALE_MISMATCH)
-    assert follower.judge(0, 0, 0, 11_000) == reasons.NONE
+    assert follower.judge(load(0, 0, 0), 11_000) == reasons.NONE
 
 
 @given(st.integers(0, 900_000_000), st.integers(0, 1_000_000_000), st.integers(0, 2 * MAX_W))
@@ -213,20 +227,12 @@ def test_no_step_of_the_arithmetic_needs_the_heap(start_wh, start_at, power_w):
         now = Small(start_at + 1000 * t)
         register_wh = Small(start_wh + power_w * t // 3600)
         register.judge(register_wh, now)
-        follower.judge(Small(power_w), Small(power_w), register_wh, now)
+        reading = load(power_w, power_w, register_wh)
+        follower.judge([Small(value) for value in reading], now)
     assert register.last_wh == register_wh
     reading = [Small(value) for value in values()]
     assert plausible.check(reading, Small(MAX_W), Small(0)) == BELIEVED
     assert plausible.volt_amperes(reading) == 11_040
-
-
-def values(**changes) -> list[int]:
-    """A car at 3 x 16 A, with changes by field name."""
-    reading = [1_000_000, 0, 11_040, 3680, 3680, 3680, 16_000, 16_000, 16_000]
-    reading += [230_000, 230_000, 230_000, 50_000]
-    for name, value in changes.items():
-        reading[getattr(maps, name)] = value
-    return reading
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ class Meter:
         self._bound_id = 0
         self._told_id = 0
         self._identify = True
+        self._untold = False
         self._restart = False
         self._resting = True
         self._wanted = False
@@ -150,6 +151,7 @@ class Meter:
             self._identify = True
             self._strikes = 0
         if self._identify:
+            self._untold = False
             self.identity.clear()
         self._ask(0, now)
 
@@ -198,7 +200,8 @@ class Meter:
         """All attempts are used up, or the meter answers that it will not answer."""
         reason = self.master.reason
         if self._identify and reason == reasons.EXCEPTION and self.master.exception < 4:
-            return self._identified(now)  # it does not offer this register
+            self._untold = True  # it does not offer this register
+            return self._identified(now)
         self.failures += 1
         self._identify = True
         self._rest(now, min(self.period_ms << min(self.failures - 1, 4), _BACKOFF_MS))
@@ -240,6 +243,8 @@ class Meter:
             return self._refuse(reasons.WRONG_METER)
         if self._bound_id and self._bound_id != identity.meter_id:
             self._rest(now, _BACKOFF_MS)
+            if self._untold:
+                return self._refuse(reasons.EXCEPTION)
             if self._refuse(reasons.METER_EXCHANGED) == REFUSED:
                 self._report = reasons.METER_EXCHANGED
             if self._told_id == identity.meter_id:
@@ -270,10 +275,7 @@ class Meter:
         if not reason:
             reason = self._register.judge(values[REGISTER], self._sampled_at)
         if not reason:
-            volt_ampere = plausible.volt_amperes(values)
-            reason = self._follower.judge(
-                values[POWER], volt_ampere, values[REGISTER], self._sampled_at
-            )
+            reason = self._follower.judge(values, self._sampled_at)
         if reason:
             return self._doubt(reason, now)
         self._strikes = 0

@@ -214,10 +214,7 @@ class Master:
             self._doubt = False
             self.exception = self.buf[self.at - 1]
             self._note(reasons.EXCEPTION)
-            # 5 acknowledge and 6 busy: the meter asks for patience, not for another question
-            if self.exception in (5, 6):
-                return self._retry(now)
-            return self._fail(now)
+            return self._retry(now)
         if self._doubt:
             # may be the late answer to the request that was given up: ask again
             self._doubt = False

@@ -136,12 +136,13 @@ class Follower:
         self._register_wh = 0
         self._drawn_mwh = 0
 
-    def judge(self, power_w: int, volt_ampere: int, register_wh: int, now: int) -> int:
+    def judge(self, values, now: int) -> int:
         """0, FROZEN or SCALE_MISMATCH; stays so until the values fit again."""
-        power_w = abs(power_w)
+        power_w = abs(values[POWER])
+        register_wh = values[REGISTER]
         elapsed = now - self._at
         fresh = self._at < 0 or elapsed > _WINDOW_MS
-        if fresh or _fits(power_w, volt_ampere):
+        if fresh or _fits(power_w, volt_amperes(values)):
             self._fitted_at = now
         if fresh or register_wh < self._register_wh:
             self._begin(register_wh)
