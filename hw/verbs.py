@@ -18,7 +18,7 @@ class Car(Protocol):
         """Connects the car (pilot B); it draws at most `max_current_a` on each phase."""
 
     def request_power(self, ventilation: bool = False) -> None:
-        """The car wants to charge: C, or D with `ventilation`, as soon as the pilot offers power."""
+        """The car wants to charge: C, or D with `ventilation`, once the pilot offers power."""
 
     def stop(self) -> None:
         """The car has enough: back to B."""

@@ -11,10 +11,9 @@ from host import image
 from hw.sim.box import Box
 
 
-def flash_of(main: str, boot: str = "", lib: dict[str, str] | None = None, **extra: str) -> bytes:
-    """A flash image whose firmware is just these sources."""
+def flash_of(main: str, boot: str = "", **extra: str) -> bytes:
+    """A flash image whose firmware is just these sources, and other files by name."""
     files = {"main.py": textwrap.dedent(main).encode(), "boot.py": textwrap.dedent(boot).encode()}
-    files |= {f"lib/{name}.py": textwrap.dedent(text).encode() for name, text in (lib or {}).items()}
     files |= {name: text.encode() for name, text in extra.items()}
     empty = Path(__file__).parent / "no-firmware"
     return image.build_flash(

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from hw.sim.box import SIMULATION_HEAP_BYTES, Box, heap_bytes
+from hw.sim.box import Box
+from hw.sim.interpreter import SIMULATION_HEAP_BYTES, heap_bytes
 from tests.simbox import flash_of, powered, printed
 
 CAUSE = """

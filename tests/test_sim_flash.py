@@ -137,8 +137,8 @@ def test_a_kill_at_any_instant_leaves_only_programmed_bytes():
     with powered(main) as box:
         for n in range(4):
             box.wait_for("go")
-            programs = box.flash_counters.program_calls
-            box.wait_until(lambda: box.flash_counters.program_calls > programs + 8 * n)
+            enough = box.flash_counters.program_calls + 8 * n
+            box.wait_until(lambda enough=enough: box.flash_counters.program_calls > enough)
             box.power_cut()
             data = box.flash_path.read_bytes()[LEDGER.offset :][:65536]
             records = [data[at : at + 256] for at in range(0, 65536, 256)]

@@ -61,7 +61,7 @@ def refusals():
                 print("done")
             except Exception as error:
                 print(type(error).__name__ + ":", error)
-            machine._USED.clear()
+            __import__("_pins").used.clear()
     """
     statements = "\n".join(statement for statement, _ in REFUSED)
     return printed(program, statements=statements)

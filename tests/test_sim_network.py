@@ -86,7 +86,7 @@ def test_wrong_passwords_show_only_when_attempts_are_limited():
     """
     )
     with Box() as box:
-        box.access_points = {"depot": "right"}
+        box.radio.access_points = {"depot": "right"}
         box.flash(flash_of(main))
         box.power_on()
         box.wait_for("True\nstatus 202\nstatus 201")

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hw.sim.box import Box, Output
+from hw.sim.box import Box
+from hw.sim.outside import Output
 
 # pilot voltage while the driver is high, by state; -12 V while it is low, behind the car's diode
 PILOT_HIGH_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000, "E": 0}

@@ -34,7 +34,9 @@ class HostLoop:
 
         return self.run(once())
 
-    def run(self, coroutine: Coroutine[Any, Any, Result], timeout_s: float = CALL_TIMEOUT_S) -> Result:
+    def run(
+        self, coroutine: Coroutine[Any, Any, Result], timeout_s: float = CALL_TIMEOUT_S
+    ) -> Result:
         """Runs a coroutine in the loop; `TimeoutError` when it takes longer than `timeout_s`."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("a verb was called inside the world's own thread")

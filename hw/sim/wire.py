@@ -15,7 +15,7 @@ NO_PIN = 255
 
 # world -> chip
 LEVEL = 1  # a pin, c level: 0, 1, or 2 when nothing drives the pin
-ANALOG_HIGH = 2  # a pin, b output pin that shapes the signal or NO_PIN, c microvolts while it is high
+ANALOG_HIGH = 2  # a pin, b output that shapes the signal or NO_PIN, c microvolts while it is high
 ANALOG_LOW = 3  # a pin, c microvolts while that output is low
 WLAN_STATUS = 4  # c status as `network.WLAN.status()` gives it
 WLAN_RSSI = 5  # c dBm
