@@ -47,7 +47,7 @@ def draw_up(scene: Scene) -> Balance:
     entries = scene.entries()
     total = scene.sums().totals[-1]
     ledger = scene.status["ledger"]
-    assert isinstance(ledger, dict) and scene.collector is not None
+    assert isinstance(ledger, dict)
     sequences = [entry.sequence for entry in entries]
     return Balance(
         meter_wh=scene.world.meter.register_wh() - total.first_register_wh,
@@ -60,7 +60,7 @@ def draw_up(scene: Scene) -> Balance:
         records_stored=len(sequences),
         records_lost=max(ledger["sequence"], max(sequences)) - len(set(sequences)),
         records_doubled=len(sequences) - len(set(sequences)),
-        records_refused=scene.collector.counters.refused,
+        records_refused=scene.quarantined(),
     )
 
 

@@ -48,13 +48,12 @@ def demo(
     simulated. Exit code 0: the balance is right to the Wh and no record was lost or doubled.
     1: it is not. 3: something did not happen in time.
     """
-    from hw.sim.meter_models import MODELS
-
     from host.demo.balance import draw_up, table
     from host.demo.free import play_free
     from host.demo.scene import Scene
     from host.demo.story import play
     from host.demo.view import log_line, picture
+    from hw.sim.meter_models import MODELS
 
     if meter not in MODELS:
         raise typer.BadParameter(f"{meter}: choose one of {', '.join(MODELS)}", param_hint="meter")

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from hw.sim.world import World
 from sqlalchemy import select
 
 from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database, boxes
 from host.collect.intake import Notice
 from host.keys import KeyStore
-from host.ledger.entries import Entry, read
+from host.ledger.entries import Entry, read, standing
 from host.ledger.sums import Sums, add_up
+from hw.sim.world import World
 
 SERIAL = "WB-000001"
 LOG_LINES_MAX = 200
@@ -96,6 +96,11 @@ class Scene:
     def entries(self) -> list[Entry]:
         with self.database.reading() as connection:
             return list(read(connection, SERIAL))
+
+    def quarantined(self) -> int:
+        """How many records came that the operator did not believe."""
+        with self.database.reading() as connection:
+            return standing(connection, SERIAL).quarantined
 
     def sums(self) -> Sums:
         return add_up(self.entries())

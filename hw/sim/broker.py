@@ -54,12 +54,15 @@ def _wait_for_port(port: int) -> bool:
 
 
 class Mosquitto:
-    """A mosquitto process of its own, with persistence in `directory`."""
+    """A mosquitto process of its own, with persistence in `directory`.
+
+    `lines` of its configuration take effect at the next start; without any, all may enter.
+    """
 
     def __init__(self, directory: Path, lines: tuple[str, ...] = ()) -> None:
         self.port = _free_port()
         self._directory = directory
-        self._lines = lines
+        self.lines = lines
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,13 +78,12 @@ class Mosquitto:
         self._directory.mkdir(parents=True, exist_ok=True)
         lines = [
             f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
             "persistence true",
             f"persistence_location {self._directory}/",
             "autosave_interval 1",
             "autosave_on_changes true",
             "log_dest stderr",
-            *self._lines,
+            *(self.lines or ("allow_anonymous true",)),
         ]
         if os.geteuid() == 0:
             lines.append("user root")
