@@ -41,7 +41,7 @@ def unlike(path):
     tables = _dictionaries(nodes)
     for node in nodes:
         for sentence in (*_values(node), *_structure(node), *_calls(node), *_loops(node, tables)):
-            yield getattr(node, "lineno", 0) or node.iter.lineno, sentence
+            yield node.lineno, sentence
 
 
 def _values(node):
@@ -90,8 +90,12 @@ def _dictionaries(nodes):
 
 
 def _loops(node, tables):
-    if isinstance(node, (ast.For, ast.comprehension)):
-        over = node.iter
+    # a dict made from a dict is looked up, never walked through: only its order would differ
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        walked = [one.iter for one in node.generators]
+    else:
+        walked = [node.iter] if isinstance(node, ast.For) else []
+    for over in walked:
         if isinstance(over, (ast.Dict, ast.Set, ast.DictComp, ast.SetComp)) or (
             isinstance(over, ast.Name) and over.id in tables
         ):
