@@ -235,10 +235,14 @@ class ClientStream:
     """The bytes of one connection from client to broker, as packets, with the rules of order.
 
     `unacknowledged`: QoS 1 publishes (id -> topic and payload) that the session carries over from
-    an earlier connection; tell what the broker acknowledged with `acknowledged(id)`.
+    an earlier connection; tell what the broker acknowledged with `acknowledged(id)`. `lossy`: it
+    is not known what an earlier connection carried, so nothing is required of DUP.
     """
 
-    def __init__(self, unacknowledged: dict[int, tuple[str, bytes]] | None = None) -> None:
+    def __init__(
+        self, unacknowledged: dict[int, tuple[str, bytes]] | None = None, lossy: bool = False
+    ) -> None:
+        self.lossy = lossy
         self.data = b""
         self.packets: list[Packet] = []
         self.carried = dict(unacknowledged or {})
@@ -292,7 +296,9 @@ class ClientStream:
             number = packet.packet_id
             content = (packet.topic, packet.payload)
             require(number not in self.in_use, "MQTT-2.3.1-4 the packet id is in use")
-            if packet.dup:
+            if self.lossy:
+                pass
+            elif packet.dup:
                 carried = self.carried.pop(number, None)
                 require(carried is not None, "MQTT-3.3.1-1 DUP on a first delivery")
                 require(carried == content, "MQTT-3.3.1-1 DUP with other content")

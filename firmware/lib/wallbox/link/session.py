@@ -19,6 +19,7 @@ _CONNECT_TIMEOUT_MS = const(10000)
 _LATE_MIN_MS = const(1000)
 _LATE_MAX_MS = const(60000)
 _LONGEST_RECORD = const(254)
+_STAGE = const(508)
 _LEDGER_FLAGS = const(2)  # QoS 1
 
 CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
@@ -43,6 +44,8 @@ class Session:
         self.out = memoryview(bytearray(size))
         self.out_limit = size - CHUNK - 16  # behind it only answers and pings
         assert self.overhead + max(self.payload_limit, _LONGEST_RECORD) <= self.out_limit
+        self.stage = memoryview(bytearray(_STAGE))
+        self.staged_sequence = 0  # of the first record that waits in `stage`, 0 = none
         self.parser = packets.Parser(self, config.get("in_size", 2048))
         self.ids = array("H", bytes(2 * window))
         self.lengths = array("H", bytes(2 * window))
@@ -243,20 +246,29 @@ class Session:
         return packet_id
 
     def _read(self, sequence, limit):
-        """Reads whole records behind the header's place, at least one; (bytes, last sequence)."""
+        """Puts whole records behind the header's place, at least one: (bytes, last sequence)."""
         out = self.out
-        start = at = self.end + self.overhead
-        length, first, last = self.source.read_into(
-            sequence, out[at : at + max(limit, _LONGEST_RECORD)]
-        )
-        if length > limit:
-            at += out[at]
-            last = first
-            while at + out[at] - start <= limit:
-                at += out[at]
-                last += 1
-            length = at - start
-        return length, last
+        at = self.end + self.overhead
+        if limit >= _LONGEST_RECORD:
+            length, _, last = self.source.read_into(sequence, out[at : at + limit])
+            return length, last
+        # the ledger reads more than fits: what is left over is next
+        stage = self.stage
+        if sequence != self.staged_sequence:
+            self.staged_end, self.staged_sequence, _ = self.source.read_into(sequence, stage)
+            self.staged_start = 0
+            if not self.staged_end:
+                return 0, 0
+        start = self.staged_start
+        end = start + stage[start]
+        last = self.staged_sequence
+        while end < self.staged_end and end + stage[end] - start <= limit:
+            end += stage[end]
+            last += 1
+        out[at : at + end - start] = stage[start:end]
+        self.staged_start = end
+        self.staged_sequence = last + 1 if end < self.staged_end else 0
+        return end - start, last
 
     def _again(self):
         """Puts the oldest message that this connection has not carried; False if it has no room."""

@@ -26,6 +26,11 @@ def sleep_ms(milliseconds):
     return asyncio.sleep(milliseconds / 1000)
 
 
+def _contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 class Transport:
     """config: host, port, and the keys for TLS (docs/mqtt.md). What came lies in `data`."""
 
@@ -98,20 +103,20 @@ class Transport:
                 raise
 
     def _secure(self, host):
-        import ssl
+        import tls  # `ssl` without the part that is written in Python, and with shared keys
 
         config = self.config
         context = self.context
         if context is None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
             if config.get("psk_key"):
-                context.psk_identity = config["psk_identity"].encode()
+                context.psk_identity = config["psk_identity"]
                 context.psk_key = bytes.fromhex(config["psk_key"])
             else:
-                context.verify_mode = ssl.CERT_REQUIRED
-                context.load_verify_locations(config["ca"])
+                context.load_verify_locations(_contents(config["ca"]))
                 if config.get("certificate"):
-                    context.load_cert_chain(config["certificate"], config["key"])
+                    certificate = _contents(config["certificate"])
+                    context.load_cert_chain(certificate, _contents(config["key"]))
             self.context = context
         return context.wrap_socket(
             self.plain, server_hostname=host, do_handshake_on_connect=False
