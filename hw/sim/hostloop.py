@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -43,9 +44,11 @@ class HostLoop:
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result(timeout_s)
-        except TimeoutError:
+        except concurrent.futures.TimeoutError:  # another class than TimeoutError in Python 3.10
+            if future.done():
+                raise
             future.cancel()
-            raise
+            raise TimeoutError(f"the simulated world took longer than {timeout_s} s") from None
 
     def close(self) -> None:
         """Cancels what still runs and ends the thread."""
