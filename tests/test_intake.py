@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from wallbox.store.ledger import Ledger as StoredLedger
 
 from host.collect.database import Database, DatabaseUnusable, boxes, chain_starts, quarantine
 from host.collect.database import records as record_table
 from host.collect.keeper import Keeper, Message
 from host.keys import KeyStore
 from host.records import acknowledgement
-from tests.boxes import Ledger, digest, messages
+from hw.sim.flash import NorFlash, Partition
+from tests.boxes import BOOT_UTC_S, Ledger, digest, messages
 
 SERIAL = "WB-000001"
 KEY = bytes(range(32))
@@ -214,6 +216,25 @@ def test_quarantine_is_bounded(operator, monkeypatch):
     monkeypatch.setattr("host.collect.intake.QUARANTINE_ROWS_MAX", 5)
     operator.send(*(b"x%d" % n for n in range(9)))
     assert len(operator.set_aside()) == 5
+
+
+def test_what_the_boxes_own_ledger_holds_is_taken_and_its_acknowledgement_believed(operator):
+    ledger = StoredLedger(Partition(NorFlash(None, 65536), 0, 65536), KEY)
+    ledger.mount()
+    for number in range(1, 101):
+        ledger.append(4, 3, 1, number * 900_000, BOOT_UTC_S, b"register", 8)
+    buf = bytearray(1024)
+    sequence = 1
+    while True:
+        end, _first, last = ledger.read_into(sequence, buf)
+        if not end:
+            break
+        kept = operator.send(bytes(buf[:end]))
+        assert codes(kept) == []
+        sequence = last + 1
+    assert len(operator.stored()) == sequence - 1 >= 100
+    assert ledger.acknowledge_message(kept.acknowledgements[SERIAL])
+    assert ledger.acknowledged == sequence - 1
 
 
 def test_two_boxes_do_not_disturb_each_other(operator):
