@@ -41,10 +41,13 @@ class NorFlash:
     A file-backed flash keeps its erase counters in `path + ".wear"`, across power cuts.
     """
 
-    def __init__(self, path: str | None = None, size: int = FLASH_SIZE) -> None:
-        if size <= 0 or size % SECTOR_SIZE:
-            raise ValueError(f"flash: size {size} is not a multiple of {SECTOR_SIZE}")
+    def __init__(
+        self, path: str | None = None, size: int = FLASH_SIZE, sector_size: int = SECTOR_SIZE
+    ) -> None:
+        if size <= 0 or size % sector_size or sector_size % _CHUNK:
+            raise ValueError(f"flash: {size} bytes in sectors of {sector_size} do not work out")
         self.size = size
+        self.sector_size = sector_size
         self.operations = 0  # programs and erases begun
         self.program_calls = 0
         self.bytes_programmed = 0
@@ -60,7 +63,7 @@ class NorFlash:
             self._view(length)
         self._view(_CHUNK)
         self._counter = bytearray(4)
-        sectors = size // SECTOR_SIZE
+        sectors = size // sector_size
         self._file = _storage(path, size, b"\xff")
         self._wear = _storage(None if path is None else path + ".wear", 4 * sectors, b"\0")
 
@@ -88,13 +91,13 @@ class NorFlash:
 
     def erase(self, address: int) -> None:
         """Set every bit of the sector that begins at `address`. OSError if none begins there."""
-        self._check(address, SECTOR_SIZE, "erase")
-        if address % SECTOR_SIZE:
+        self._check(address, self.sector_size, "erase")
+        if address % self.sector_size:
             raise OSError(_EINVAL, f"flash: erase at {address:#x}: no sector begins there")
         self.operations += 1
         self.erases += 1
         self.modelled_us += ERASE_US
-        self._count_erase(address // SECTOR_SIZE)
+        self._count_erase(address // self.sector_size)
         self._erase(address)
 
     def erase_count(self, sector: int) -> int:
@@ -125,7 +128,7 @@ class NorFlash:
 
     def _erase(self, address: int) -> None:
         self._file.seek(address)
-        for _ in range(SECTOR_SIZE // _CHUNK):
+        for _ in range(self.sector_size // _CHUNK):
             self._file.write(self._blank)
 
     def _count_erase(self, sector: int) -> None:
@@ -182,9 +185,11 @@ class Partition:
         kind: int = 1,
         subtype: int = 0x40,
     ) -> None:
-        if offset % SECTOR_SIZE or size % SECTOR_SIZE or offset < 0 or offset + size > flash.size:
+        sector_size = flash.sector_size
+        if offset % sector_size or size % sector_size or not 0 <= offset <= flash.size - size:
             raise ValueError(f"partition {label}: {size:#x} bytes at {offset:#x} do not fit")
         self._flash = flash
+        self._sector_size = sector_size
         self._offset = offset
         self._size = size
         self._label = label
@@ -207,27 +212,27 @@ class Partition:
             self._flash.program(self._address(block, offset, len(buf)), buf)
             return
         address = self._address(block, 0, len(buf))
-        if len(buf) % SECTOR_SIZE:
+        if len(buf) % self._sector_size:
             raise OSError(
                 _EINVAL, f"partition {self._label}: {len(buf)} bytes are no whole sectors"
             )
-        for sector in range(0, len(buf), SECTOR_SIZE):
+        for sector in range(0, len(buf), self._sector_size):
             self._flash.erase(address + sector)
         self._flash.program(address, buf)
 
     def ioctl(self, operation: int, argument: int = 0) -> int | None:
         """Block count (4), block size (5), erase block `argument` (6); the others do nothing."""
         if operation == _BLOCK_COUNT:
-            return self._size // SECTOR_SIZE
+            return self._size // self._sector_size
         if operation == _BLOCK_SIZE:
-            return SECTOR_SIZE
+            return self._sector_size
         if operation == _BLOCK_ERASE:
-            self._flash.erase(self._address(argument, 0, SECTOR_SIZE))
+            self._flash.erase(self._address(argument, 0, self._sector_size))
             return 0
         return 0 if operation in (1, 2, 3) else None
 
     def _address(self, block: int, offset: int, length: int) -> int:
-        start = block * SECTOR_SIZE + offset
+        start = block * self._sector_size + offset
         if start < 0 or start + length > self._size:
             raise OSError(
                 _EINVAL, f"partition {self._label}: {length} bytes at {start:#x}: outside"

@@ -67,39 +67,24 @@ class Reader(Sectors):
         last = self.last_in(sector)
         offset = RECORDS_AT
         low = expected = self.first[sector]
+        scan.survey(sector, offset, low)
         if sector == self._cursor_sector and low <= self._cursor_sequence <= sequence:
             offset = self._cursor_offset
             low = expected = self._cursor_sequence
         while True:
-            found = scan.find(sector, offset, low, last)
+            found = scan.find(sector, offset, low, last, self.size)
             missing = scan.sequence > expected if found else expected <= last
             if scan.dirty or missing:
                 self.damage(sector, offset)
             if not found:
                 return False
-            low = scan.sequence
-            expected = low + 1
+            low = expected = scan.sequence + 1
             offset = scan.offset + scan.length
-            if low >= sequence:
+            if scan.sequence >= sequence:
                 self._cursor_sector = sector
                 self._cursor_offset = scan.offset
-                self._cursor_sequence = low
-                self._confirm(sector, offset, low, last)
+                self._cursor_sequence = scan.sequence
                 return True
-
-    def _confirm(self, sector: int, offset: int, sequence: int, last: int) -> bool:
-        """A record that an interrupted program left is void once its number is written again,
-        further on: the cursor goes to the later one. True if there was one."""
-        scan = self.scan
-        if sector == self.head and sequence == self.next_sequence - 1:
-            if self._cursor_offset == self._newest_offset:
-                return False
-        replaced = False
-        while scan.find(sector, offset, sequence, last) and scan.sequence == sequence:
-            replaced = True
-            self._cursor_offset = scan.offset
-            offset = scan.offset + scan.length
-        return replaced
 
     def _take(self, view) -> tuple:
         """Reads at the cursor and moves it behind what was read."""
@@ -107,26 +92,18 @@ class Reader(Sectors):
         offset = self._cursor_offset
         first = self._cursor_sequence
         last = self.last_in(sector)
-        count = min(len(view), self.size - offset)
+        count = min(len(view), self.scan.void_begin(offset) - offset)
         self.device.readblocks(sector, view[:count], offset)
         end = 0
-        newest = 0
         sequence = first
         while sequence <= last:
             length = length_at(view, end, count)
             if not length or number(view, end + 2, 4) != sequence:
                 break
-            newest = end
             end += length
             sequence += 1
         if not end:
             return (0, 0, 0)
-        sequence -= 1
-        if sequence > first:
-            self._cursor_sequence = sequence
-            self._cursor_offset = offset + newest
-            if self._confirm(sector, offset + end, sequence, last):
-                return (newest, first, sequence - 1)
-        self._cursor_sequence = sequence + 1 if sequence < last else 0
+        self._cursor_sequence = sequence if sequence <= last else 0
         self._cursor_offset = offset + end
-        return (end, first, sequence)
+        return (end, first, sequence - 1)

@@ -4,25 +4,16 @@ device: block-device verbs of `esp32.Partition`. Why it is done this way: docs/D
 bytes: docs/SPEC.md.
 """
 
-from micropython import const
-
 from . import LedgerFull, StoreError
-from .record import LENGTH_MAX, LENGTH_MIN, STATE, WATERMARK, put
-from .recovery import Recovery
-from .sectors import MARK_SIZE, RECORDS_AT
+from .record import LENGTH_MAX, PAYLOAD_AT, STATE, WATERMARK, number, unpack
+from .scan import MARK_SIZE, RECORDS_MAX, pack_mark
+from .sectors import RECORDS_AT
+from .writer import Writer
 
 __all__ = ("LedgerFull", "Ring", "StoreError")
 
-ACKNOWLEDGE_EVERY = const(64)  # records, between two watermarks
 
-_ERASE = const(6)
-_ATTEMPTS = const(8)  # sectors to try before the flash counts as broken
-_BLANK = b"\xff" * 512
-_SKIPPED = b"\x00"
-_WATERMARK_SIZE = const(31)
-
-
-class Ring(Recovery):
+class Ring(Writer):
     """`overwrite`: the oldest records make room; otherwise only acknowledged ones do.
 
     `longest`: the longest record (bytes) that this ring is ever given; never lower it for a
@@ -32,185 +23,165 @@ class Ring(Recovery):
     """
 
     def __init__(self, device, name: bytes, key: bytes, overwrite: bool, longest: int = LENGTH_MAX):
-        self.state_source = None
-        self._acknowledged_bytes = bytearray(4)
-        Recovery.__init__(self, device, name, key, overwrite, longest)
-        self._mark_view = memoryview(self._header)[:MARK_SIZE]
+        Writer.__init__(self, device, name, key, overwrite, longest)
+        self._mark = bytearray(MARK_SIZE)
 
-    def append(
-        self,
-        kind: int,
-        quality: int,
-        boot: int,
-        uptime_ms: int,
-        utc_s: int,
-        payload,
-        length: int | None = None,
-    ) -> int:
-        """Writes one record and returns its sequence number once it is on flash.
+    def mount(self) -> None:
+        """Finds the end of the ring and settles, for good, what the last power cut left open.
 
-        LedgerFull: nothing may be overwritten. StoreError: the flash failed. The record is then
-        not written.
+        Whatever lies in the flash, this succeeds; StoreError if the device fails.
         """
-        if length is None:
-            length = len(payload)
-        assert 0 <= kind <= WATERMARK and 0 <= quality <= 3 and 0 <= boot <= 0xFFFF
-        if length + LENGTH_MIN > self.longest:
-            raise ValueError(self.name + ": a payload of %d bytes is too long" % length)
-        kind |= quality << 6
-        for _ in range(_ATTEMPTS):
-            if self._offset + LENGTH_MIN + length > self.size:
-                self._enter()
-            source = self.state_source
-            if source is not None and not self.state_sequence and kind & 0x3F != STATE:
-                self._snapshot(source, quality, boot, uptime_ms, utc_s)
-            if self._put(kind, boot, uptime_ms, utc_s, payload, length):
-                return self.next_sequence - 1
-        raise self.failure("program", self.head, "no sector can be written")
-
-    def erase_ahead(self) -> bool:
-        """Erases the sector that comes next, if it is not ready and may be. True if it did."""
-        if self._ahead >= 0:
-            return False
+        self._forget()
+        self.chain.previous[:] = self._genesis
         try:
-            self._ahead = self._prepare()
+            self.load()
+            if self.head < 0:
+                return
+            self._load_head()
+            while self._orphan == self.next_sequence:
+                self._orphan = 0
+                self.head = (self.head + 1) % self.count
+                self.lap += 0 if self.head else 1
+                self.first[self.head] = self.next_sequence
+                self._headed = False
+                self._load_head()
+            self._candidate = sector = (self.head + 1) % self.count
+            if self.prepared(sector, self.lap_of(sector)):
+                self._ahead = sector
+        except OSError as error:
+            raise self.failure("read", max(self.head, 0), error) from None
+        self.find_oldest()
+        if not self.overwrite:
+            self.acknowledged = max(self.acknowledged, self.oldest_sequence - 1)
+        self._recorded = self.acknowledged
+        self._settle()
+
+    def _settle(self) -> None:
+        """Makes firm what is believed and void what is not, before anyone hears of it.
+
+        An interrupted program may have left bits that read differently each time, or that turn
+        weak later, up to `longest` bytes behind the last firm one. Nothing is written there.
+        """
+        void_from = self._void_from
+        mark = void_from + self.longest
+        try:
+            if self._newest_offset:
+                length = self.chain.record[0]
+                self._program(self.head, self.chain.whole(length), self._newest_offset)
+            elif self._headed:
+                self._program(self.head, self._head_view, 0)
+            for begin, end in self.scan.voids[-1:]:
+                self._write_mark(end - MARK_SIZE, begin)
+            self.scan.forget_survey()
+            if mark + MARK_SIZE <= self.size:
+                self._write_mark(mark, void_from)
+                self._offset = mark + MARK_SIZE
+                return
+        except OSError:
+            self.damage(self.head, void_from)
+        self._ahead = -1  # it may hold an interrupted header
+        try:
+            self._enter()
         except LedgerFull:
-            return False
-        return True
+            pass
 
-    def acknowledge(self, sequence: int) -> bool:
-        """The operator has everything up to here. False if that is no news, or no record."""
-        if not self.acknowledged < sequence < self.next_sequence:
-            return False
-        self.acknowledged = sequence
-        if sequence - self._recorded >= ACKNOWLEDGE_EVERY:
-            self.flush_acknowledged()
-        return True
+    def _write_mark(self, offset: int, void_from: int) -> None:
+        pack_mark(self._mark, void_from)
+        self._program(self.head, self._mark, offset)
 
-    def flush_acknowledged(self) -> None:
-        """Writes the watermark, unless flash has it; one that is lost is only asked for again."""
-        news = self.acknowledged - self._recorded
-        if self._recorded < self._watermark_sequence <= self.acknowledged:
-            news -= 1  # the watermark's own record
-        if news <= 0 or self._offset + _WATERMARK_SIZE > self.size:
-            return
-        put(self._acknowledged_bytes, 0, 4, self.acknowledged)
-        kind = WATERMARK | self.last_quality << 6
-        watermark = self._acknowledged_bytes
-        if self._put(kind, self.last_boot, self.last_uptime_ms, self.last_utc_s, watermark, 4):
-            self._recorded = self.acknowledged
-            self._watermark_sequence = self.next_sequence - 1
+    def _load_head(self) -> None:
+        scan = self.scan
+        scan.forget_survey()
+        scan.survey(self.head, RECORDS_AT, self.first[self.head])
+        void_end = scan.voids[-1][1] if scan.voids else RECORDS_AT
+        good = self._read_head(self.size)
+        end = self._newest_offset + self.chain.record[0] if self._newest_offset else RECORDS_AT
+        if not good and self._newest_offset:
+            # Interrupted behind its check? Then the record before is better; if not, the ring was
+            # written under another key, and stays.
+            suspect = self._newest_offset
+            self.damage(self.head, suspect)
+            if self._read_head(suspect):
+                end = suspect
+            else:
+                self._read_head(self.size)
+        self._void_from = max(end, void_end)
 
-    @property
-    def fill_permille(self) -> int:
-        """The part in use; of a ledger, what waits for the operator, in whole sectors."""
-        waiting = self.oldest_sequence if self.overwrite else self.acknowledged + 1
-        if self.head < 0 or waiting >= self.next_sequence:
-            return 0
-        room = self.size - RECORDS_AT
-        sectors = (self.head - self.holding(waiting)) % self.count
-        used = sectors * room + min(self._offset, self.size) - RECORDS_AT
-        return used * 1000 // (self.count * room)
-
-    def _snapshot(self, source, quality: int, boot: int, uptime_ms: int, utc_s: int) -> None:
-        snapshot = source()
-        if snapshot is not None:
-            kind, payload = snapshot
-            self._put(kind | quality << 6, boot, uptime_ms, utc_s, payload, len(payload))
-
-    def _put(
-        self, kind: int, boot: int, uptime_ms: int, utc_s: int, payload, length: int
-    ) -> bool:
-        """Writes one record if it fits into the head; False if not, or if the head failed."""
-        offset = self._offset
-        if offset + LENGTH_MIN + length > self.size:
-            return False
+    def _read_head(self, limit: int) -> bool:
+        """Reads the head up to `limit`; its newest record then lies in the chain. False if the
+        chain refuses it."""
         chain = self.chain
-        sequence = self.next_sequence
-        total = chain.compose(kind, sequence, boot, uptime_ms, utc_s, payload, length)
-        try:
-            if self._bookmark:
-                self._program(self.head, _SKIPPED, self._bookmark)
-                self._bookmark = 0
-            self._program(self.head, chain.whole(total), offset)
-        except OSError:
-            self.damage(self.head, offset)
-            self._offset = self.size  # what is written is read; nothing more is
-            return False
-        chain.advance(total)
-        self._newest_offset = offset
-        self._offset = offset + total
-        self.next_sequence = sequence + 1
-        self.last_boot = boot
-        self.last_uptime_ms = uptime_ms
-        self.last_utc_s = utc_s
-        self.last_quality = kind >> 6
-        if kind & 0x3F == STATE:
+        head = self.head
+        if self._headed:
+            chain.previous[:] = self._head_header[16:24]
+            self.acknowledged = max(self.acknowledged, number(self._head_header, 12, 4))
+        self.state_sequence = 0
+        length = self._walk(head, limit, True)
+        if length:
+            self.next_sequence = number(chain.record, 2, 4) + 1
+            good = not self._chained or chain.follows(length)
+            chain.advance(length)
+        else:
+            self.next_sequence = self.first[head]
+            previous = bytes(chain.previous)
+            length, good = self._read_before(head, limit < self.size)
+            chain.previous[:] = previous
+            self._newest_offset = 0
+        if length:
+            _, _, self.last_quality, self.last_boot, self.last_uptime_ms, self.last_utc_s, _ = (
+                unpack(chain.record)
+            )
+        return good
+
+    def _read_before(self, head: int, thorough: bool) -> tuple:
+        """The newest record of the sector before, and whether the chain takes it, if asked for."""
+        sector = self.before(head)
+        if sector < 0:
+            return 0, True
+        known = self.read_header(sector)
+        self.chain.previous[:] = self._header[16:24]
+        voids = tuple(self.scan.voids)
+        if thorough:
+            self.scan.survey(sector, RECORDS_AT, self.first[sector])
+        length = self._walk(sector, self.size, known)
+        self.scan.set_survey(head, voids)
+        good = not (thorough and length and self._chained) or self.chain.follows(length)
+        return length, good
+
+    def _walk(self, sector: int, limit: int, chained: bool) -> int:
+        """Puts the newest record of the sector into the chain, the mac before it into `previous`.
+
+        Returns its length, 0 if there is none. chained: `previous` belongs to the first record.
+        """
+        chain = self.chain
+        scan = self.scan
+        first = self.first[sector]
+        last = first - 1
+        high = first + RECORDS_MAX if sector == self.head else self.last_in(sector)
+        offset = RECORDS_AT
+        length = 0
+        while scan.find(sector, offset, last + 1, high, limit):
+            if length:
+                chain.advance(length)
+                chained = True
+            if scan.dirty or scan.sequence > last + 1:
+                self.damage(sector, offset)
+                chained = chained and scan.sequence == last + 1
+            last = scan.sequence
+            length = scan.length
+            chain.record[:length] = scan.window[scan.at : scan.at + length]
+            self._newest_offset = scan.offset
+            offset = scan.offset + length
+            self._notice(sector, last)
+        if scan.dirty:
+            self.damage(sector, offset)
+        self._chained = chained
+        return length
+
+    def _notice(self, sector: int, sequence: int) -> None:
+        kind = self.chain.record[1] & 0x3F
+        if kind == WATERMARK:
+            acknowledged = number(self.chain.record, PAYLOAD_AT, 4)
+            self.acknowledged = max(self.acknowledged, min(acknowledged, sequence - 1))
+        elif kind == STATE and sector == self.head:
             self.state_sequence = sequence
-        return True
-
-    def _enter(self) -> None:
-        """The sector ahead becomes the head."""
-        for _ in range(_ATTEMPTS):
-            sector = self._ahead
-            if sector < 0:
-                sector = self._prepare()
-            self._ahead = -1
-            lap = self.lap_of(sector)
-            self.pack_header(lap, self.acknowledged, self.chain.previous)
-            try:
-                self._program(sector, self._header_view, 0)
-            except OSError:
-                self.damage(sector, 0)
-                self._candidate = (sector + 1) % self.count
-                continue
-            self.head = sector
-            self.lap = lap
-            self.first[sector] = self.next_sequence
-            self._recorded = self.acknowledged
-            self.state_sequence = 0
-            self._offset = RECORDS_AT
-            self._bookmark = 0
-            self._candidate = (sector + 1) % self.count
-            self.find_oldest()
-            return
-        raise self.failure("program", self._candidate, "%d sectors in a row" % _ATTEMPTS)
-
-    def _prepare(self) -> int:
-        """Erases and marks the next sector that may be and can be erased; returns it."""
-        for _ in range(_ATTEMPTS):
-            sector = self._candidate
-            if sector == self.head:
-                break
-            if self.first[sector] and not self.overwrite:
-                last = self.last_in(sector)
-                if last > self.acknowledged:
-                    raise LedgerFull(
-                        "%s: full, %d records wait for the operator: restore the connection"
-                        % (self.name, self.next_sequence - 1 - self.acknowledged)
-                    )
-                if last > self._recorded:
-                    self.flush_acknowledged()
-            if self.first[sector]:
-                self.first[sector] = 0
-                self.find_oldest()
-            if self._erase(sector):
-                return sector
-            self.damage(sector, 0)
-            self._candidate = (sector + 1) % self.count
-        raise self.failure("erase", self._candidate, "%d sectors in a row" % _ATTEMPTS)
-
-    def _erase(self, sector: int) -> bool:
-        window = self.scan.window
-        self.scan.forget()
-        try:
-            self.device.ioctl(_ERASE, sector)
-            for offset in range(0, self.size, len(_BLANK)):
-                self.device.readblocks(sector, window, offset)
-                if window != _BLANK:
-                    return False
-            self.pack_header(self.lap_of(sector), 0, self.chain.previous)
-            self._program(sector, self._mark_view, 0)
-        except OSError:
-            return False
-        return True

@@ -13,7 +13,7 @@ from .scan import Scan
 MAGIC = b"WBR1"
 HEADER_SIZE = const(28)
 RECORDS_AT = const(32)
-MARK_SIZE = const(8)  # magic and lap, written once the erase is complete
+READY_SIZE = const(8)  # magic and lap, written once the erase is complete
 SECTORS_MIN = const(4)
 DAMAGE_MAX = const(16)
 
@@ -40,6 +40,7 @@ class Sectors:
         self.scan = Scan(device, self.size)
         self.damaged_at: list = []
         self._header = bytearray(RECORDS_AT)
+        self._head_header = bytearray(RECORDS_AT)
         self._forget()
 
     def _forget(self) -> None:
@@ -115,9 +116,15 @@ class Sectors:
     def load(self) -> None:
         """Reads one header a sector and puts the sectors in order. OSError from the device."""
         laps = array("I", [0] * self.count)
+        newest = 0
         for sector in range(self.count):
-            laps[sector] = self._examine(sector)
+            lap = self._examine(sector)
+            laps[sector] = lap
+            if lap and lap >= newest:
+                newest = lap
+                self._head_header[:] = self._header  # the next read may differ
         self._order(laps)
+        self._headed = newest > 0
 
     def read_header(self, sector: int) -> bool:
         """Reads the header; True if it is one."""
@@ -137,7 +144,7 @@ class Sectors:
         return (
             header[:4] == MAGIC
             and number(header, 4, 4) == lap
-            and header[MARK_SIZE:] == b"\xff" * (RECORDS_AT - MARK_SIZE)
+            and header[READY_SIZE:] == b"\xff" * (RECORDS_AT - READY_SIZE)
         )
 
     def lap_of(self, sector: int) -> int:
@@ -159,7 +166,7 @@ class Sectors:
             self.first[sector] = number(header, 8, 4)
             return number(header, 4, 4)
         blank = b"\xff" * RECORDS_AT
-        if header == blank or (header[:4] == MAGIC and header[MARK_SIZE:] == blank[MARK_SIZE:]):
+        if header == blank or (header[:4] == MAGIC and header[READY_SIZE:] == blank[READY_SIZE:]):
             return 0
         self.damage(sector, 0)
         view = self.scan.window[:LENGTH_MAX]
