@@ -157,7 +157,7 @@ class Box(Chip):
     def close(self) -> None:
         """Cuts the power and gives every process, pty, socket and own directory back."""
         self.host.call(self._close)
-        if self._own_host:
-            self.host.close()
         if self._own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
+        if self._own_host:
+            self.host.close()

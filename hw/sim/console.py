@@ -54,7 +54,8 @@ class Console:
         self._sent = b""
         self._tail = b""
         self._stuck = b""
-        self._stuck_since = 0.0
+        self._give_up = loop.call_later(0, lambda: None)
+        self._deaf = False
         loop.add_reader(self._chip, self._from_chip)
         self._look = loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
 
@@ -143,27 +144,36 @@ class Console:
         except OSError:
             self._client_gone()
             return
-        if n < len(data):
+        if n == len(data):
+            self._deaf = False
+        elif not self._deaf:
             self._stuck = data[n:]
-            self._stuck_since = self._loop.time()
             self._loop.remove_reader(self._chip)
             self._loop.add_writer(self._usb, self._unstick)
-            self._loop.call_later(CLIENT_STALLED_S, self._unstick)
+            self._give_up = self._loop.call_later(CLIENT_STALLED_S, self._throw_away)
 
     def _unstick(self) -> None:
-        if not self._stuck:
-            return
+        """The client reads again: the rest of what it missed, then the chip's next words."""
         n = 0
         with contextlib.suppress(OSError):
             n = os.write(self._usb, self._stuck)
         self._stuck = self._stuck[n:]
         if n:
-            self._stuck_since = self._loop.time()
-        elif self._loop.time() - self._stuck_since >= CLIENT_STALLED_S:
-            self._stuck = b""
+            self._give_up.cancel()
+            self._give_up = self._loop.call_later(CLIENT_STALLED_S, self._throw_away)
         if not self._stuck:
-            self._loop.remove_writer(self._usb)
-            self._loop.add_reader(self._chip, self._from_chip)
+            self._flow()
+
+    def _throw_away(self) -> None:
+        """The client does not read: from now on what does not fit is lost at once."""
+        self._deaf = True
+        self._flow()
+
+    def _flow(self) -> None:
+        self._stuck = b""
+        self._give_up.cancel()
+        self._loop.remove_writer(self._usb)
+        self._loop.add_reader(self._chip, self._from_chip)
 
     # from the user to the chip
 
@@ -180,9 +190,7 @@ class Console:
         self._client = False
         self._loop.remove_reader(self._usb)
         if self._stuck:
-            self._stuck = b""
-            self._loop.remove_writer(self._usb)
-            self._loop.add_reader(self._chip, self._from_chip)
+            self._flow()
         self._look = self._loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
 
     def _from_usb(self) -> None:
@@ -230,6 +238,7 @@ class Console:
 
     def close(self) -> None:
         self._look.cancel()
+        self._give_up.cancel()
         self._loop.remove_writer(self._usb)
         for descriptor in (self._usb, self._chip):
             self._loop.remove_reader(descriptor)

@@ -17,6 +17,8 @@ class HostLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(self._failed)
+        self._errors: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, name="world", daemon=True)
         self._thread.start()
 
@@ -24,6 +26,12 @@ class HostLoop:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
         self.loop.close()
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and len(self._errors) < 10:
+            self._errors.append(error)
+        loop.default_exception_handler(context)
 
     def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Runs `function(*arguments)` in the loop's thread and gives its result."""
@@ -51,7 +59,8 @@ class HostLoop:
             raise TimeoutError(f"the simulated world took longer than {timeout_s} s") from None
 
     def close(self) -> None:
-        """Cancels what still runs and ends the thread."""
+        """Cancels what still runs and ends the thread.  Raises what went wrong in a callback
+        since the start, which nobody has seen yet."""
 
         async def cancel_all() -> None:
             others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -63,3 +72,5 @@ class HostLoop:
             self.run(cancel_all())
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(5)
+        if self._errors:
+            raise RuntimeError("the simulated world failed") from self._errors[0]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +70,8 @@ class World:
 
     `broker`: `mosquitto`, `amqtt`, `any` or None.  `config` is merged into the box's
     config.json (`config={"interval_s": 5}`).  `flash`: a whole image instead of a built one.
-    `power` False leaves the mains off until `mains.restore()`.
+    `power` False leaves the mains off until `mains.restore()`.  `speed`: how much faster than
+    this machine's all clocks of the world run; the meter then answers at once.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class World:
         firmware: Path = image.FIRMWARE,
         flash: bytes | None = None,
         power: bool = True,
+        speed: int = 1,
     ) -> None:
         self._own_directory = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="world-")) if directory is None else directory
@@ -96,7 +99,13 @@ class World:
         self.broker: Mosquitto | Amqtt | None = None
         if broker is not None:
             self.broker = make_broker(broker, self.directory / "broker")
-        sim = SimMeter(meter, port=self.box.rs485)
+        self.box.speed = speed
+        began_ns = time.monotonic_ns()
+
+        def clock_ns() -> int:
+            return began_ns + (time.monotonic_ns() - began_ns) * speed
+
+        sim = SimMeter(meter, port=self.box.rs485, paced=speed == 1, clock_ns=clock_ns)
         self.electrics = self.host.call(Electrics, self.box, self._power)
         self.meter = Meter(self.host, self.electrics, sim)
         self.meter.sim.set(voltage_v=[self.electrics.voltage_v] * 3)
@@ -106,10 +115,12 @@ class World:
         self.tag = Tag(self.box)
         self.mains = Mains(self)
         self.net = Net(self.host, self.box)
+        self.net.time.speed = speed
         self.box.on_output = self._output_changed
         self.box.on_power_lost = self.mains.lost
         self._config = {**self.default_config(meter), **(config or {})}
         self._power_at_start = power
+        self._closed = False
         self.box.flash(
             flash
             or image.build_flash(
@@ -158,11 +169,14 @@ class World:
 
     def close(self) -> None:
         """Ends everything; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
         self.mains.cut()
         self.net.close()
         if self.broker:
             self.broker.stop()
         self.box.close()
-        self.host.close()
         if self._own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
+        self.host.close()
