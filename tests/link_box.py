@@ -1,6 +1,6 @@
 # Runs on MicroPython: a real ledger on simulated flash, and the real link. Not a test itself.
-# Arguments: a file with JSON (flash, key, size, config). Lines on standard input: write N,
-# payload N, state, stop. Lines on standard output: JSON.
+# Argument: a file with JSON (flash, key, size, config). Lines on standard input: write N,
+# status, network up, network down, state, stop. Lines on standard output: JSON.
 
 import asyncio
 import gc
@@ -48,7 +48,14 @@ class Status:
         return len(data)
 
 
-link = Link(setup["config"], ledger, Status(), lambda code: say(report=code))
+network = [True]
+link = Link(
+    setup["config"],
+    ledger,
+    Status(),
+    lambda code: say(report=code),
+    network_up=lambda: network[0],
+)
 write(setup.get("write", 0))
 
 
@@ -81,8 +88,8 @@ async def listen():
             return
         if line[0] == "write":
             write(int(line[1]))
-        elif line[0] == "payload":
-            link.session.payload_limit = int(line[1])
+        elif line[0] == "network":
+            network[0] = line[1] == "up"
         elif line[0] == "status":
             link.status_changed()
         state()

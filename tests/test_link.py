@@ -232,6 +232,25 @@ def test_a_broker_that_falls_silent_is_noticed_while_idle(make_box, mosquitto):
     box.wait_report(codes.LINK_UP, since=2)
 
 
+def test_wifi_goes_and_comes_back(make_box, mosquitto, operator):
+    box = make_box(mosquitto.port).start(write=10)
+    box.wait_report(codes.DELIVERED)
+    box.tell("network down")
+    box.wait_report(codes.NO_WIFI)
+    box.tell("write 5")
+    box.tell("network up")
+    operator.wait(15)
+    box.wait_report(codes.DELIVERED, since=3)
+    assert box.reports == [
+        codes.LINK_UP,
+        codes.DELIVERED,
+        codes.NO_WIFI,
+        codes.LINK_UP,
+        codes.DELIVERED,
+    ]
+    delivered(box, operator)
+
+
 def test_the_first_publish_after_a_cut_is_soon(make_box, proxy, operator):
     box = make_box(proxy.port).start(write=10)
     operator.wait(10)

@@ -146,9 +146,9 @@ def test_subscribe(names, packet_id):
 
 def test_small_packets():
     buf = buffer()
-    end = packets.puback(buf, 0, 0x1234)
-    end = packets.pingreq(buf, end)
-    end = packets.disconnect(buf, end)
+    end = packets.short(buf, 0, packets.PUBACK, 0x1234)
+    end = packets.short(buf, end, packets.PINGREQ)
+    end = packets.short(buf, end, packets.DISCONNECT)
     assert bytes(buf[:end]) == b"\x40\x02\x12\x34\xc0\x00\xe0\x00"
 
 

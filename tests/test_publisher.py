@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.link_world import KEY, SERIAL, MemoryLedger, World, faults, statement
-
 from wallbox.link import DELIVERED, LATE_ACK, LINK_UP
+
+from tests.link_world import KEY, SERIAL, MemoryLedger, World, faults, statement
 
 ACK = f"wallbox/{SERIAL}/ack"
 MINUTE_MS = 60_000
@@ -55,6 +55,14 @@ def test_connection_and_status():
     assert box.broker.subscriptions == {ACK, f"wallbox/{SERIAL}/command"}
     (status,) = [packet for packet in box.broker.publishes if packet.topic.endswith("status")]
     assert (status.payload, status.qos, status.retain) == (b"{}", 0, True)
+
+
+def test_a_statement_that_waited_at_the_broker_is_reported_behind_link_up():
+    box = drained(100)
+    box.cut()
+    box.broker.outgoing.append((ACK, statement(100, bytes(8))))
+    box.run(1000)
+    assert box.reports == 2 * [LINK_UP, DELIVERED]
 
 
 def test_user_password_and_client_id_from_the_configuration():

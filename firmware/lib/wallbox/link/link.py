@@ -9,7 +9,7 @@ from micropython import const
 from . import LINK_UP, LOST, NO_BROKER, NO_WIFI, TLS_FAILED, LinkError
 from .publisher import Publisher
 from .session import CHUNK
-from .transport import Transport, sleep_ms
+from .transport import Transport
 
 _TICK_MS = const(40)
 _BLOCKED_MS = const(5)
@@ -84,7 +84,7 @@ class Link:
             if self.network_up and not self.network_up():
                 self._bad(NO_WIFI, None)
                 self.attempts = 0
-                await sleep_ms(_NETWORK_MS)
+                await asyncio.sleep_ms(_NETWORK_MS)
                 continue
             done = self.session.acknowledged
             try:
@@ -103,7 +103,7 @@ class Link:
             if stable or self.session.acknowledged != done:
                 self.attempts = 0
             self.up = False
-            await sleep_ms(self._backoff_ms())
+            await asyncio.sleep_ms(self._backoff_ms())
 
     def _backoff_ms(self):
         attempts = self.attempts
@@ -121,8 +121,10 @@ class Link:
         reader = asyncio.create_task(self._read())
         try:
             while self.failure is None and not self.stopping:
+                if self.network_up and not self.network_up():
+                    raise LinkError(NO_WIFI, None)
                 self._pump()
-                await sleep_ms(_BLOCKED_MS if session.end else _TICK_MS)
+                await asyncio.sleep_ms(_BLOCKED_MS if session.end else _TICK_MS)
             if self.stopping and self.publisher.farewell():
                 self._pump()
         finally:
@@ -139,8 +141,8 @@ class Link:
                 if count:
                     session.received(transport.data, count, self.clock())
                     self._pump()
-                    while not session.ready_to_receive:
-                        await sleep_ms(_BLOCKED_MS)
+                    while session.end > session.answer_limit:
+                        await asyncio.sleep_ms(_BLOCKED_MS)
         except Exception as error:
             self.failure = error
 

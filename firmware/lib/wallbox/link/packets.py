@@ -12,9 +12,12 @@ RETAIN = const(1)
 QOS_1 = const(2)
 DUP = const(8)
 
+PUBACK = const(0x40)
+PINGREQ = const(0xC0)
+DISCONNECT = const(0xE0)
+
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
-_PUBACK = const(0x40)
 _SUBACK = const(0x90)
 _PINGRESP = const(0xD0)
 
@@ -83,23 +86,15 @@ def subscribe(buf, at, packet_id, topics):
     return at
 
 
-def puback(buf, at, packet_id):
-    buf[at] = _PUBACK
-    buf[at + 1] = 2
-    buf[at + 2] = packet_id >> 8
-    buf[at + 3] = packet_id & 255
-    return at + 4
-
-
-def pingreq(buf, at):
-    buf[at] = 0xC0
+def short(buf, at, first, packet_id=0):
+    """PUBACK with its packet id; PINGREQ or DISCONNECT without."""
+    buf[at] = first
     buf[at + 1] = 0
-    return at + 2
-
-
-def disconnect(buf, at):
-    buf[at] = 0xE0
-    buf[at + 1] = 0
+    if packet_id:
+        buf[at + 1] = 2
+        buf[at + 2] = packet_id >> 8
+        buf[at + 3] = packet_id & 255
+        at += 2
     return at + 2
 
 
@@ -158,7 +153,7 @@ class Parser:
         at = 0
         while at < end:
             if not self.first:
-                if data[at] == _PUBACK and at + 4 <= end and data[at + 1] == 2:
+                if data[at] == PUBACK and at + 4 <= end and data[at + 1] == 2:
                     self._puback(data[at + 2] << 8 | data[at + 3])
                     at += 4
                     continue
@@ -253,7 +248,7 @@ def _checked(first):
         # no QoS 2: it was not subscribed to; DUP only with QoS 1
         good = not first & 4 and (first & QOS_1 or not first & DUP)
     else:
-        good = first in (_CONNACK, _PUBACK, _SUBACK, _PINGRESP)
+        good = first in (_CONNACK, PUBACK, _SUBACK, _PINGRESP)
     if not good:
         raise LinkError(MALFORMED, "packet type")
     return first

@@ -52,7 +52,8 @@ class Publisher:
         self.probe_last = 0  # last sequence of the message that was sent again, 0 = none
         self.status_wanted = True
         self.status_at = None
-        self.delivered = False  # on this connection
+        self.subscribed = False
+        self.delivered = False  # a statement arrived on this connection
         self.rewinds = 0
         self.probes = 0
         self.ignored = 0  # messages on other topics, commands without a handler
@@ -72,11 +73,8 @@ class Publisher:
             self.password,
         )
 
-    def subscriptions(self):
-        return self.topics
-
     def on_connected(self, now):
-        self.delivered = False
+        self.delivered = self.subscribed = False
         self.status_wanted = True
         self.status_at = None
         self.asked = False
@@ -87,7 +85,10 @@ class Publisher:
         self._send_from(self.stated + 1)
 
     def on_subscribed(self):
+        self.subscribed = True
         self.report(LINK_UP)
+        if self.delivered:
+            self.report(DELIVERED)
 
     def on_publish(self, topic, payload, flags, now):
         if topic == self.topics[0][2:]:
@@ -108,7 +109,8 @@ class Publisher:
             return
         if not self.delivered:
             self.delivered = True
-            self.report(DELIVERED)
+            if self.subscribed:
+                self.report(DELIVERED)
         sequence = int.from_bytes(payload[:4], "little")
         session = self.session
         self.quiet_since = now
@@ -191,5 +193,6 @@ class Publisher:
 
     def _copy(self, buf):
         data = self.status()
+        assert len(data) <= len(buf), "status too long"
         buf[: len(data)] = data
         return len(data)

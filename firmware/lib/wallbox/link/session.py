@@ -11,22 +11,19 @@ from micropython import const
 
 from . import LATE_ACK, MALFORMED, NO_BROKER, REFUSED, LinkError, packets
 
-_CLOSED = const(0)
-_CONNECTING = const(1)
-_UP = const(2)
-
 _CONNECT_TIMEOUT_MS = const(10000)
 _LATE_MIN_MS = const(1000)
 _LATE_MAX_MS = const(60000)
 _LONGEST_RECORD = const(254)
 _STAGE = const(508)
+_PAYLOAD_MAX = const(1024)  # of `publish`
 _LEDGER_FLAGS = const(2)  # QoS 1
 
 CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
 
 
 class Session:
-    """owner: hello(buf, at), subscriptions(), on_connected(now), on_forgotten() (nothing is in
+    """owner: topics (fields), hello(buf, at), on_connected(now), on_forgotten() (nothing is in
     flight any more: set `cursor`), on_subscribed(), on_publish(topic, payload, flags, now).
     source: the ledger's read_into and next_sequence.
     """
@@ -43,6 +40,7 @@ class Session:
         size = config.get("out_size", 2432)
         self.out = memoryview(bytearray(size))
         self.out_limit = size - CHUNK - 16  # behind it only answers and pings
+        self.answer_limit = size - CHUNK - 8
         assert self.overhead + max(self.payload_limit, _LONGEST_RECORD) <= self.out_limit
         self.stage = memoryview(bytearray(_STAGE))
         self.staged_sequence = 0  # of the first record that waits in `stage`, 0 = none
@@ -67,21 +65,16 @@ class Session:
 
     def closed(self):
         """The connection is gone; what is in flight stays."""
-        self.state = _CLOSED
+        self.up = False  # the broker has accepted the client
         self.parser.reset()
         self.start = self.end = 0
         self.timed_id = 0
         self.awaiting = False  # CONNACK, SUBACK or PINGRESP; never two of them at once
         self.subscribe_id = 0
 
-    @property
-    def up(self):
-        return self.state == _UP
-
     def connected(self, now):
         """The transport stands: CONNECT goes out."""
         self.closed()
-        self.state = _CONNECTING
         self.now = self.heard_at = self.sent_at = now
         self.end = self.owner.hello(self.out, 0)
         self._await()
@@ -105,36 +98,30 @@ class Session:
 
     def disconnect(self):
         """DISCONNECT goes out, and nothing behind it."""
-        self.end = packets.disconnect(self.out, self.end)
-        self.state = _CLOSED
+        self.end = packets.short(self.out, self.end, packets.DISCONNECT)
+        self.up = False
 
     # --- in ---
 
     def received(self, data, length, now):
-        """Takes up to CHUNK bytes. Call it only while `ready_to_receive`. Raises LinkError."""
+        """Takes up to CHUNK bytes. Call it only while end <= answer_limit. Raises LinkError."""
         self.now = self.heard_at = now
         self.parser.feed(data, length)
 
-    @property
-    def ready_to_receive(self):
-        return self.end <= self.out_limit + 8
-
     def on_connack(self, present, code):
-        if self.state != _CONNECTING:
+        if self.up or not self.awaiting:
             raise LinkError(MALFORMED, "CONNACK")
         if code:
             raise LinkError(REFUSED, code)
         self._answered()
-        self.state = _UP
+        self.up = True
         self.waiting_since = self.now
         self.pending = self.count
         if not present:
             self._forget()
         self.owner.on_connected(self.now)
         self.subscribe_id = self._next_id()
-        self.end = packets.subscribe(
-            self.out, self.end, self.subscribe_id, self.owner.subscriptions()
-        )
+        self.end = packets.subscribe(self.out, self.end, self.subscribe_id, self.owner.topics)
         self._await()
 
     def _forget(self):
@@ -144,7 +131,7 @@ class Session:
     def on_suback(self, packet_id, codes):
         if not self.subscribe_id or packet_id != self.subscribe_id:
             raise LinkError(MALFORMED, "SUBACK")
-        if len(codes) != len(self.owner.subscriptions()):
+        if len(codes) != len(self.owner.topics):
             raise LinkError(MALFORMED, "SUBACK")
         self.subscribe_id = 0
         self._answered()
@@ -154,11 +141,11 @@ class Session:
         self.owner.on_subscribed()
 
     def on_pingresp(self):
-        if self.awaiting and self.state == _UP and not self.subscribe_id:
+        if self.awaiting and self.up and not self.subscribe_id:
             self._answered()
 
     def on_puback(self, packet_id):
-        if self.state != _UP:
+        if not self.up:
             raise LinkError(MALFORMED, "PUBACK")
         at = self.head
         for _ in range(self.count):
@@ -188,30 +175,30 @@ class Session:
                 self.pending = self.count
 
     def on_publish(self, topic, payload, flags, packet_id):
-        if self.state != _UP:
+        if not self.up:
             raise LinkError(MALFORMED, "PUBLISH")
         self.owner.on_publish(topic, payload, flags, self.now)
         if packet_id:
-            self.end = packets.puback(self.out, self.end, packet_id)
+            self.end = packets.short(self.out, self.end, packets.PUBACK, packet_id)
 
     # --- time ---
 
     def service(self, now):
         """Looks for what is late and keeps the connection alive. Raises LinkError."""
         self.now = now
-        if self.state == _CONNECTING:
-            if now - self.asked_at >= _CONNECT_TIMEOUT_MS:
+        if not self.up:
+            if self.awaiting and now - self.asked_at >= _CONNECT_TIMEOUT_MS:
                 raise LinkError(NO_BROKER, "no CONNACK")
-        elif self.state == _UP:
-            late = self.late_ms()
-            if self.count > self.pending and now - self.waiting_since > late:
-                self._late("PUBACK")
-            if self.awaiting:
-                if now - self.asked_at > late:
-                    self._late("SUBACK" if self.subscribe_id else "PINGRESP")
-            elif now - min(self.sent_at, self.heard_at) >= self.keep_alive_ms // 2:
-                self.end = packets.pingreq(self.out, self.end)
-                self._await()
+            return
+        late = self.late_ms()
+        if self.count > self.pending and now - self.waiting_since > late:
+            self._late("PUBACK")
+        if self.awaiting:
+            if now - self.asked_at > late:
+                self._late("SUBACK" if self.subscribe_id else "PINGRESP")
+        elif now - min(self.sent_at, self.heard_at) >= self.keep_alive_ms // 2:
+            self.end = packets.short(self.out, self.end, packets.PINGREQ)
+            self._await()
 
     def _late(self, what):
         self.strikes += 1
@@ -221,7 +208,7 @@ class Session:
 
     def fill(self):
         """Writes what may go now behind `end`. True if there is something to send."""
-        if self.state == _UP and self.end < self.out_limit:
+        if self.up and self.end < self.out_limit:
             while self.pending and self._again():
                 pass
             if not self.pending:
@@ -335,10 +322,13 @@ class Session:
             self.timed_at = self.now
 
     def publish(self, topic, flags, build):
-        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes; False if no room."""
+        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes, up to 1,024 bytes.
+
+        False: not now, there is no room.
+        """
         at = packets.payload_at(self.end, topic, flags)
-        if self.state != _UP or at >= self.out_limit:
+        if not self.up or at + _PAYLOAD_MAX > self.out_limit:
             return False
-        length = build(self.out[at : self.out_limit])
+        length = build(self.out[at : at + _PAYLOAD_MAX])
         self.end = packets.publish(self.out, self.end, topic, flags, 0, length)
         return True

@@ -1,4 +1,4 @@
-"""A non-blocking TCP or TLS connection under asyncio: MicroPython, and without TLS CPython.
+"""A non-blocking TCP or TLS connection under MicroPython's asyncio.
 
 Only the look-up of a name blocks, for as long as the DNS server takes; an IP literal skips it.
 """
@@ -17,14 +17,6 @@ _STEP_MS = const(10)
 _TCP = const(6)
 _NODELAY = const(1)
 
-_MICROPYTHON = hasattr(asyncio, "sleep_ms")
-
-
-def sleep_ms(milliseconds):
-    if _MICROPYTHON:
-        return asyncio.sleep_ms(milliseconds)
-    return asyncio.sleep(milliseconds / 1000)
-
 
 def _contents(path):
     with open(path, "rb") as file:
@@ -41,17 +33,15 @@ class Transport:
         self.context = None
         self.buffer = bytearray(size)
         self.data = memoryview(self.buffer)
-        self.plain = None
+        self.sockets = []
         self.close()
 
     def close(self):
-        if self.plain:
-            for one in (self.socket, self.plain):
-                try:
-                    one.close()
-                except OSError:
-                    pass
-        self.plain = self.socket = self.stream = None
+        while self.sockets:
+            try:
+                self.sockets.pop().close()
+            except OSError:
+                pass
         self.shaking = self.tls  # the handshake is not done
         self.held = 0  # bytes that TLS was offered and must be offered again
 
@@ -68,14 +58,15 @@ class Transport:
             raise LinkError(NO_BROKER, error)
         if self.tls:
             try:
-                self.socket = self._secure(host)
+                self.sockets.append(self._secure(host))
             except (OSError, ValueError) as error:
                 raise LinkError(TLS_FAILED, error)
-        if _MICROPYTHON:
-            self.stream = asyncio.StreamReader(self.socket)
+        self.socket = self.sockets[-1]
+        self.stream = asyncio.StreamReader(self.socket)
 
     async def _connect(self, found):
-        self.plain = self.socket = plain = socket.socket(found[0], found[1])
+        plain = socket.socket(found[0], found[1])
+        self.sockets.append(plain)
         plain.setblocking(False)
         try:
             plain.setsockopt(_TCP, _NODELAY, 1)
@@ -91,7 +82,7 @@ class Transport:
         for _ in range(_CONNECT_TIMEOUT_MS // _STEP_MS):
             if poller.poll(0):
                 break
-            await sleep_ms(_STEP_MS)
+            await asyncio.sleep_ms(_STEP_MS)
         else:
             raise OSError(errno.ETIMEDOUT)
         try:
@@ -110,17 +101,16 @@ class Transport:
         if context is None:
             context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
             if config.get("psk_key"):
-                context.psk_identity = config["psk_identity"]
-                context.psk_key = bytes.fromhex(config["psk_key"])
+                context.psk_identity = config["psk_identity"]  # type: ignore[attr-defined]
+                context.psk_key = bytes.fromhex(config["psk_key"])  # type: ignore[attr-defined]
             else:
                 context.load_verify_locations(_contents(config["ca"]))
                 if config.get("certificate"):
                     certificate = _contents(config["certificate"])
                     context.load_cert_chain(certificate, _contents(config["key"]))
             self.context = context
-        return context.wrap_socket(
-            self.plain, server_hostname=host, do_handshake_on_connect=False
-        )
+        plain = self.sockets[0]
+        return context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
 
     def lost(self, error):
         """The LinkError for a broken connection."""
@@ -130,10 +120,7 @@ class Transport:
         """How many of buf[start:start + length] were taken, 0 = none now. Raises LinkError."""
         length = self.held or length
         try:
-            if _MICROPYTHON:
-                taken = self.socket.write(buf, start, length)
-            else:
-                taken = self.socket.send(buf[start : start + length])
+            taken = self.socket.write(buf, start, length)
         except OSError as error:
             if error.errno != errno.EAGAIN:
                 raise self.lost(error)
@@ -152,11 +139,7 @@ class Transport:
     async def receive(self):
         """Waits for bytes; how many lie in `data`, None = none yet. Raises LinkError."""
         try:
-            if _MICROPYTHON:
-                count = await self.stream.readinto(self.buffer)
-            else:
-                loop = asyncio.get_running_loop()
-                count = await loop.sock_recv_into(self.socket, self.buffer)
+            count = await self.stream.readinto(self.buffer)
         except (OSError, ValueError) as error:
             raise self.lost(error)
         if count == 0:
