@@ -18,6 +18,7 @@ from host.collect.intake import Notice
 from host.keys import KeyStore
 from host.ledger.entries import Entry, read, standing
 from host.ledger.sums import Sums, add_up
+from hw.sim.interpreter import DEFAULT_HEAP
 from hw.sim.world import World
 
 SERIAL = "WB-000001"
@@ -27,7 +28,15 @@ LOG_LINES_MAX = 200
 class Scene:
     """Box, world, broker and collector in `directory`; `status` is what the box published last."""
 
-    def __init__(self, directory: Path, broker: str, interval_s: int, meter: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        broker: str,
+        interval_s: int,
+        meter: str,
+        heap: str = DEFAULT_HEAP,
+        speed: int = 1,
+    ) -> None:
         (directory / "keys").mkdir(mode=0o700)
         self.keys = KeyStore(directory / "keys")
         key = self.keys.create(SERIAL)
@@ -40,6 +49,8 @@ class Scene:
             ledger_key=key,
             config={"interval_s": interval_s},
             power=False,
+            heap=heap,
+            speed=speed,
         )
         self.collector: Collector | None = None
         self.log: deque[tuple[float, str, str]] = deque(maxlen=LOG_LINES_MAX)

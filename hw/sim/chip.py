@@ -36,6 +36,7 @@ class Chip:
         self.pins = board_numbers(board)
         self.outputs: dict[int, Output] = {}
         self.flash_counters = FlashCounters()
+        self.speed = 1  # of the chip's clock, from the next start on
         self.simulation_heap_bytes = 0
         self.dropped_interrupts = 0
         self.dropped_characters = 0
@@ -178,6 +179,7 @@ class Chip:
         assert link is not None
         link.send(wire.CAUSE, c=cause)
         link.send(wire.RAW, c=1 if self.console.raw else 0)
+        link.send(wire.SPEED, c=self.speed)
         link.send(wire.CLOCK_OFFSET, c=self._clock_offset_s)
         link.send_bytes(wire.RTC_MEMORY, self._rtc_memory)
         link.send_bytes(wire.UNIQUE_ID, self.unique_id)

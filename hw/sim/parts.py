@@ -130,6 +130,8 @@ class Meter:
         self._powered = on
         if on:
             self.sim.start()
+            if not self.sim.paced:
+                self.faults.answer_ms = 0
             if self._faults:
                 self.sim.wire.faults = self._faults
         else:

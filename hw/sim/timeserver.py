@@ -10,11 +10,14 @@ UNIX_TO_NTP_S = 2_208_988_800
 
 
 class TimeServer(asyncio.DatagramProtocol):
-    """Answers with the host's UTC plus `offset_s`; not at all while `silent`."""
+    """Answers with UTC plus `offset_s`, `speed` times as fast; not at all while `silent`."""
 
     def __init__(self) -> None:
         self.offset_s = 0.0
         self.silent = False
+        self.speed = 1
+        self._began_s = time.monotonic()
+        self._began_utc_s = time.time()
         self.stratum = 2
         self.requests = 0
         self.port = 0
@@ -32,7 +35,8 @@ class TimeServer(asyncio.DatagramProtocol):
         self.requests += 1
         if self.silent or len(data) < 48 or self._transport is None:
             return
-        now = time.time() + self.offset_s + UNIX_TO_NTP_S
+        elapsed_s = time.monotonic() - self._began_s
+        now = self._began_utc_s + elapsed_s * self.speed + self.offset_s + UNIX_TO_NTP_S
         stamp = struct.pack(">II", int(now) & 0xFFFFFFFF, int(now % 1 * 2**32))
         head = struct.pack(">BBbbII4s", 0x24, self.stratum, 6, -20, 0, 0, b"LOCL")
         self._transport.sendto(head + stamp + data[40:48] + stamp + stamp, addr)

@@ -25,6 +25,7 @@ _READY = const(9)
 _CUT = const(10)
 _CAUSE = const(11)
 _RAW = const(12)
+_SPEED = const(13)
 
 OUT = const(1)
 PWM = const(2)
@@ -59,6 +60,7 @@ analog = {}
 ports = {}
 wlan = [0, 0, 0]  # active, status, rssi
 clock_offset = 0
+speed = 1
 cause = 1
 raw = 0
 cut = -1
@@ -122,7 +124,7 @@ def listen():
 
 
 def _take(i):
-    global ready, clock_offset, cause, raw, cut, _expected, _kind
+    global ready, clock_offset, speed, cause, raw, cut, _expected, _kind
     if _expected:
         payloads[_kind] += bytes(_rx[i : i + min(8, _expected)])
         _expected = max(0, _expected - 8)
@@ -162,6 +164,8 @@ def _take(i):
         cause = c
     elif what == _RAW:
         raw = c
+    elif what == _SPEED:
+        speed = c
 
 
 def pin_level(pin):

@@ -28,6 +28,8 @@ class poll:
     def _wait(self, timeout):
         """True once something registered is ready; pin interrupts are served meanwhile."""
         _wire.pump()
+        if timeout > 0:
+            timeout //= _wire.speed
         end = utime.ticks_add(utime.ticks_ms(), timeout)
         left = timeout
         while True:

@@ -1,0 +1,1 @@
+"""What the box costs: memory, time, flash, network; measured on the real interpreter."""

@@ -1,0 +1,69 @@
+"""One measured figure, and how to measure on the real interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = Path(__file__).resolve().parent / "on_box"
+TIMEOUT_S = 300
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value with its unit; `note` tells raw values, the peer or the bound."""
+
+    name: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """`measure` gives the figures that `wallbox bench NAME` prints."""
+
+    name: str
+    sentence: str
+    measure: Callable[[], list[Figure]]
+
+    @property
+    def command(self) -> str:
+        return f"wallbox bench {self.name}"
+
+
+def on_box(script: str, *arguments: str, heap: str = "112wK") -> dict[str, Any]:
+    """Runs a script of `on_box/` on MicroPython; what it prints is one JSON object.
+
+    RuntimeError with the script's output if it fails.
+    """
+    interpreter = Path(sys.executable).parent / "micropython"
+    path = ":".join([str(ROOT), str(ROOT / "firmware" / "lib"), ".frozen"])
+    done = subprocess.run(
+        [str(interpreter), "-X", f"heapsize={heap}", str(SCRIPTS / script), *arguments],
+        env={**os.environ, "MICROPYPATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{script}: {done.stdout}{done.stderr}")
+    result = json.loads(done.stdout)
+    assert isinstance(result, dict)
+    return result
+
+
+def median_of(values: list[float]) -> tuple[float, str]:
+    """The median, and all raw values as a note."""
+    return statistics.median(values), "raw " + ", ".join(f"{value:.4g}" for value in values)
