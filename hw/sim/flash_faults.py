@@ -18,8 +18,9 @@ PREFIX = 1  # some bytes, and a part of the next one
 SCATTERED = 2  # each bit by chance
 WEAK = 3  # nothing to be seen for certain: some bits read differently each time
 ASLEEP = 4  # nothing to be seen at all, until some later day the bits turn weak
-WHOLE = 5  # all of it, and the caller never learns
-_TEARS = 6
+NEARLY = 5  # all but a few bits, which are weak: it may look whole or not, each time
+WHOLE = 6  # all of it, and the caller never learns
+_TEARS = 7
 
 _EIO = 5
 
@@ -148,14 +149,14 @@ class FaultyFlash(NorFlash):
         NorFlash.read_into(self, address, old)
         tear = self._tear if self._tear != ANY else self.random(_TEARS)
         done = self._tear_at if self._tear_at >= 0 else self.random(len(buf) + 1)
-        share = self.random(256)
-        weak = tear in (WEAK, ASLEEP) or self.random(2)
+        share = 252 if tear == NEARLY else self.random(256)
+        weak = tear in (WEAK, ASLEEP, NEARLY) or self.random(2)
         torn = bytearray(old)
         for index in range(len(buf)):
             due = old[index] & ~buf[index] & 0xFF  # bits on their way from 1 to 0
             if tear == WHOLE or (tear == PREFIX and index < done):
                 cleared = due
-            elif tear == SCATTERED or (tear == PREFIX and index == done):
+            elif tear in (SCATTERED, NEARLY) or (tear == PREFIX and index == done):
                 cleared = due & self._bits(share)
             else:
                 cleared = 0
@@ -163,7 +164,7 @@ class FaultyFlash(NorFlash):
             wavering = due & ~cleared
             if tear in (NOTHING, WHOLE) or not weak or (tear == PREFIX and index > done):
                 wavering = 0
-            elif wavering:
+            elif wavering and tear != NEARLY:
                 wavering &= self.random(256) & (0xFF if tear == SCATTERED else self._bits(share))
             bits = self._asleep if tear == ASLEEP else self._weak
             _put(bits, address + index, bits.get(address + index, 0) & torn[index] | wavering)

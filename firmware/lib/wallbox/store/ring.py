@@ -32,6 +32,7 @@ class Ring(Writer):
         Whatever lies in the flash, this succeeds; StoreError if the device fails.
         """
         self._forget()
+        self.settled = True
         self.chain.previous[:] = self._genesis
         try:
             self.load()
@@ -61,6 +62,8 @@ class Ring(Writer):
 
         An interrupted program may have left bits that read differently each time, or that turn
         weak later, up to `longest` bytes behind the last firm one. Nothing is written there.
+        A ledger that is full to the brim has no room for that: what lies there is decided once
+        the operator's acknowledgement has made room, and until then `settled` is False.
         """
         void_from = self._void_from
         mark = void_from + self.longest
@@ -83,7 +86,7 @@ class Ring(Writer):
         try:
             self._enter()
         except LedgerFull:
-            pass
+            self.settled = False
 
     def _write_mark(self, offset: int, void_from: int) -> None:
         pack_mark(self._mark, void_from)
