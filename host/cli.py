@@ -7,14 +7,12 @@ when the command runs, so that `wallbox --help` answers at once.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 
 import typer
 
 JOBS = (
     "host.demo.command",
-    "host.sim.command",
     "host.collect.command",
     "host.ledger.command",
     "host.keys_command",
@@ -35,16 +33,8 @@ def _root() -> None:
     """A metering wallbox, and the operator's tools for it."""
 
 
-def _present(module: str) -> bool:
-    package = module.rpartition(".")[0]
-    return importlib.util.find_spec(package) is not None and (
-        importlib.util.find_spec(module) is not None
-    )
-
-
 for _job in JOBS:
-    if _present(_job):
-        importlib.import_module(_job).register(app)
+    importlib.import_module(_job).register(app)
 
 
 def main() -> None:
