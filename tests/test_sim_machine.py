@@ -217,6 +217,7 @@ def test_successive_conversions_sweep_the_waveform():
         import machine
         pwm = machine.PWM(machine.Pin(25), freq=1000, duty_u16=17500)
         adc = machine.ADC(machine.Pin(34), atten=machine.ADC.ATTN_11DB)
+        input()
         reads = [adc.read_uv() // 1000 for _ in range(1250)]
         print(min(reads), max(reads), sum(r > 1000 for r in reads))
         pwm.duty_u16(65535)
@@ -228,6 +229,7 @@ def test_successive_conversions_sweep_the_waveform():
     """
     with powered(textwrap.dedent(main)) as box:
         box.set_analog(34, 2_225_000, 200_000, shaped_by=25)
+        box.type("\r")
         box.wait_for(">>> ")
         least, most, high = map(int, box.log.text().split()[:3])
         assert 190 <= least <= 200 and 2225 <= most <= 2235
@@ -253,8 +255,9 @@ def test_spi_speaks_to_what_the_world_puts_there():
         heard.append((number, data))
         return data.upper()
 
-    with powered("import time\ntime.sleep_ms(50)\n" + textwrap.dedent(main)) as box:
+    with powered("input()\n" + textwrap.dedent(main)) as box:
         box.on_spi = upper
+        box.type("\r")
         box.wait_for(r"^bytearray\(b'ABC'\) b'~~'\nTrue")
         assert heard[0] == (2, b"abc") and heard[2] == (2, b"d")
 

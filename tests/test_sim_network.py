@@ -99,6 +99,7 @@ def test_names_resolve_only_with_a_network_and_ports_lead_into_the_world():
     import socket
     def ask():
         return attempt(socket.getaddrinfo, "broker.example", 1883, 0, socket.SOCK_STREAM)
+    input()
     print(ask())
     wlan.active(True)
     wlan.connect("depot", "key")
@@ -112,6 +113,7 @@ def test_names_resolve_only_with_a_network_and_ports_lead_into_the_world():
     with socket.create_server(("127.0.0.1", 0)) as server, powered(main) as box:
         box.set_port(1883, server.getsockname()[1])
         box.set_port(9, 0)
+        box.type("\r")
         server.settimeout(10)
         connection, _ = server.accept()
         connection.sendall(b"hello")

@@ -87,6 +87,7 @@ class Chip:
             self._clock_offset_s = int(time.time())
             self._rtc_memory = b""
             self.failure = None
+            self.console.fresh_line()
             self._start(wire.PWRON_RESET)
 
     def _power_cut(self) -> None:

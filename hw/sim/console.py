@@ -25,7 +25,7 @@ from pathlib import Path
 from hw.sim.consolelog import ConsoleLog
 
 LOOK_FOR_CLIENT_S = 0.02
-CLIENT_STALLED_S = 0.5
+CLIENT_STALLED_S = 3.0
 RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 FRIENDLY_BANNER = b'Type "help()" for more information.'
 PROMPT = b">>> "
@@ -93,7 +93,13 @@ class Console:
 
     def say(self, text: str) -> None:
         """Prints a line as the boot loader would."""
+        self.fresh_line()
         self._to_usb(text.encode())
+
+    def fresh_line(self) -> None:
+        """Ends a line that the power cut or the reset has torn."""
+        if not self._log.at_line_start:
+            self._to_usb(b"\r\n")
 
     # from the chip to the user
 

@@ -43,6 +43,12 @@ class ConsoleLog:
         with self._news:
             return self._start + len(self._data)
 
+    @property
+    def at_line_start(self) -> bool:
+        """Nothing was printed, or a whole line."""
+        with self._news:
+            return not self._data or self._data.endswith(b"\n")
+
     def text(self, since: int = 0) -> str:
         """What was printed since a mark, as far as it is kept; `\\r\\n` becomes `\\n`."""
         with self._news:
