@@ -72,8 +72,12 @@ class Reader(Sectors):
             offset = self._cursor_offset
             low = expected = self._cursor_sequence
         while True:
-            found = scan.find(sector, offset, low, last, self.size)
-            missing = scan.sequence > expected if found else expected <= last
+            for _ in range(_READS):
+                found = scan.find(sector, offset, low, last, self.size)
+                missing = scan.sequence > expected if found else expected <= last
+                if not missing:
+                    break
+                scan.forget()
             if scan.dirty or missing:
                 self.damage(sector, offset)
             if not found:

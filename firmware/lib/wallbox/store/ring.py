@@ -37,6 +37,7 @@ class Ring(Writer):
         try:
             self.load()
             if self.head < 0:
+                self._mounted = True
                 return
             self._load_head()
             while self._orphan == self.next_sequence:
@@ -56,6 +57,7 @@ class Ring(Writer):
             self.acknowledged = max(self.acknowledged, self.oldest_sequence - 1)
         self._recorded = self.acknowledged
         self._settle()
+        self._mounted = True
 
     def _settle(self) -> None:
         """Makes firm what is believed and void what is not, before anyone hears of it.

@@ -7,7 +7,7 @@ from binascii import crc32
 from micropython import const
 
 from . import StoreError
-from .record import LENGTH_MAX, length_at, number
+from .record import number
 from .scan import Scan
 
 MAGIC = b"WBR1"
@@ -17,6 +17,8 @@ READY_SIZE = const(8)  # magic and lap, written once the erase is complete
 SECTORS_MIN = const(4)
 DAMAGE_MAX = const(16)
 
+_SEARCHED = const(4)  # sectors with an unreadable header that are searched through
+_SEQUENCE_MAX = const(0xFFFFFFFE)
 _BLOCK_COUNT = const(4)
 _BLOCK_SIZE = const(5)
 
@@ -50,18 +52,23 @@ class Sectors:
         self.lap = 0
         self.next_sequence = 1
         self.oldest_sequence = 1
+        self._mounted = False
         self.damaged = 0
         self.damaged_at.clear()
+        self._strange = 0  # sectors with an unreadable header
         self._orphan = 0  # first sequence behind the head, in a sector whose header is unreadable
         self.scan.forget()
 
     def damage(self, sector: int, offset: int) -> None:
-        """Counts a position once, as long as there is room to remember it."""
+        """Counts a position, once; after mount only as long as there is room to remember it."""
         position = sector * self.size + offset
-        if position not in self.damaged_at:
-            self.damaged += 1
-            if len(self.damaged_at) < DAMAGE_MAX:
-                self.damaged_at.append(position)
+        if position in self.damaged_at:
+            return
+        if len(self.damaged_at) < DAMAGE_MAX:
+            self.damaged_at.append(position)
+        elif self._mounted:
+            return
+        self.damaged += 1
 
     def failure(self, verb: str, sector: int, error) -> StoreError:
         """The error to raise for a device that failed."""
@@ -169,11 +176,11 @@ class Sectors:
         if header == blank or (header[:4] == MAGIC and header[READY_SIZE:] == blank[READY_SIZE:]):
             return 0
         self.damage(sector, 0)
-        view = self.scan.window[:LENGTH_MAX]
-        self.scan.forget()
-        self.device.readblocks(sector, view, RECORDS_AT)
-        if length_at(view, 0, LENGTH_MAX):
-            self.first[sector] = number(view, 2, 4)
+        # Each record stands for itself: one unreadable header must not cost the sector.
+        self._strange += 1
+        end = self.size if self._strange <= _SEARCHED else RECORDS_AT + 1
+        if self.scan.find(sector, RECORDS_AT, 1, _SEQUENCE_MAX, end):
+            self.first[sector] = self.scan.sequence
         return 0
 
     def _order(self, laps) -> None:

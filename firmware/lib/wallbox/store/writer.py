@@ -127,6 +127,7 @@ class Writer(Reader):
         snapshot = source()
         if snapshot is not None:
             kind, payload = snapshot
+            assert len(payload) + LENGTH_MIN <= self.longest
             self._put(kind | quality << 6, boot, uptime_ms, utc_s, payload, len(payload))
 
     def _put(
