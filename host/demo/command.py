@@ -40,7 +40,7 @@ def demo(
         int, typer.Option(min=1, max=3600, help="Length of an interval, a divisor of 3600.")
     ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Only the balance, as JSON.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="The log line by line, no picture.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="The log alone, line by line.")] = False,
 ) -> None:
     """A wallbox at work: it charges, loses broker and power, and in the end the books balance.
 

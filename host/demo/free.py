@@ -29,12 +29,16 @@ def verbs(scene: Scene) -> dict[str, tuple[str, Callable[[], object]]]:
         "join": ("the network comes back", world.net.restore),
         "broker-stop": ("the broker goes away", broker.stop),
         "broker-start": ("the broker comes back", broker.start),
-        "meter-silent": ("the meter falls silent", lambda: setattr(world.meter.faults, "silent", True)),
-        "meter-back": ("the meter answers again", lambda: setattr(world.meter.faults, "silent", False)),
+        "meter-silent": ("the meter falls silent", lambda: silence(scene, True)),
+        "meter-back": ("the meter answers again", lambda: silence(scene, False)),
         "look": ("", lambda: out.print(picture(scene), height=34)),
         "log": ("", lambda: out.print(log_panel(scene, 40))),
         "balance": ("", lambda: out.print(table(draw_up(scene)))),
     }
+
+
+def silence(scene: Scene, silent: bool) -> None:
+    scene.world.meter.faults.silent = silent
 
 
 def play_free(scene: Scene) -> None:

@@ -36,6 +36,7 @@ class Scene:
         meter: str,
         heap: str = DEFAULT_HEAP,
         speed: int = 1,
+        rom: bool = False,
     ) -> None:
         (directory / "keys").mkdir(mode=0o700)
         self.keys = KeyStore(directory / "keys")
@@ -51,6 +52,7 @@ class Scene:
             power=False,
             heap=heap,
             speed=speed,
+            rom=rom,
         )
         self.collector: Collector | None = None
         self.log: deque[tuple[float, str, str]] = deque(maxlen=LOG_LINES_MAX)

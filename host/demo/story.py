@@ -1,4 +1,4 @@
-"""What happens in the demo: a table of steps, each a sentence, a verb of the world, and its proof."""
+"""The demo's story: a table of steps, each a sentence, a verb of the world, and its proof."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def settled(scene: Scene) -> bool:
         and totals[-1].last_register_wh == scene.world.meter.register_wh()
         and _session_ended(scene)
         and isinstance(ledger, dict)
-        and ledger["acknowledged"] >= scene.entries()[-1].sequence - 1
+        and ledger["acknowledged"] == ledger["sequence"] == scene.entries()[-1].sequence
     )
 
 

@@ -27,7 +27,8 @@ def picture(scene: Scene) -> RenderableType:
 def _box_panel(scene: Scene) -> Panel:
     status: dict[str, Any] = scene.status if scene.world.electrics.mains else {}
     if not status:
-        return Panel(Text("no power" if not scene.world.electrics.mains else "starting"), title="box")
+        powered = scene.world.electrics.mains
+        return Panel(Text("starting" if powered else "no power"), title="box")
     table = Table.grid(padding=(0, 2))
     online = "online" if status.get("online") else "offline"
     table.add_row("state", f"[bold]{status.get('state', '?')}[/] ({online})")

@@ -64,7 +64,8 @@ def publish() -> list[Figure]:
         try:
             rates = []
             for run in range(REPEATS):
-                told = on_box("publish.py", f"{directory}/flash{run}", str(broker.port), str(RECORDS))
+                flash, port = f"{directory}/flash{run}", str(broker.port)
+                told = on_box("publish.py", flash, port, str(RECORDS))
                 rates.append(told["records"] / told["elapsed_us"] * 1e6)
         finally:
             broker.stop()

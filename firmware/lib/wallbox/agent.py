@@ -20,6 +20,7 @@ class Agent:
         self.drivers = drivers
         self.boot = boot
         self.halted = False  # True while the ledger takes nothing: no power, no history
+        self.trace_failed = False
         self.taken = 0
         self._durable = engine.State()  # what the ledger alone would tell
         self._event = bytearray(256)
@@ -54,14 +55,19 @@ class Agent:
             if decision[0] >= decisions.LEVELS:
                 self._perform(decision[0], decision[1])
             elif not self._write(decision, now):
-                self._halt()
                 return
         if event[0] == events.METER_READING:
             self.flush_trace(now)
 
     def flush_trace(self, now: int) -> None:
+        """What was seen since goes to flash. A trace that fails stops nobody from charging."""
         state = self.state
-        self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
+        try:
+            self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
+        except StoreError as error:
+            if not self.trace_failed:
+                print("trace:", error)
+            self.trace_failed = True
 
     def tell_ledger(self) -> None:
         """Offers the ledger's fill level to the core, when it has moved."""
@@ -97,13 +103,15 @@ class Agent:
         try:
             self.ledger.append(fact[0], quality, self.boot, now, utc_s, self._payload, length)
         except StoreError as error:
-            print("ledger:", error)
+            self.halt(error)
             return False
         engine.recall(self._durable, fact, utc_s, quality)
         return True
 
-    def _halt(self) -> None:
+    def halt(self, error: StoreError) -> None:
         """What cannot be stored is not sold. recover() ends it."""
+        if not self.halted:
+            print("store:", error)
         self.halted = True
         self.drivers.contactor.set(0)
         self.drivers.pilot.set_duty(_STEADY)

@@ -16,7 +16,7 @@ from . import crash, inbox, report, sampling, version
 from .core import engine, events
 from .drivers import clock, contactor, lamp, meter, meter_maps, pilot, wifi
 from .link import link
-from .store import ledger, trace
+from .store import StoreError, ledger, trace
 
 CONFIG_FILE = "config.json"
 
@@ -27,6 +27,7 @@ _TRACE_MS = const(10_000)
 _WATERMARK_MS = const(3_600_000)  # one that is lost is only asked for again
 _HEALTHY_MS = const(60_000)  # after that long a boot was no crash
 _REPORT_MS = const(30_000)
+_RECOVER_MS = const(60_000)  # between two attempts to go on after the ledger took nothing
 
 
 class Box:
@@ -50,6 +51,7 @@ class Box:
         )
         lights = (board.LAMP_RED, board.LAMP_GREEN, board.LAMP_BLUE)
         self.lamp = lamp.Lamp(*[pin(number, pin.OUT) for number in lights])
+        self._flushed_at = self._marked_at = self._recovered_at = 0
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())
         self.wifi = wifi.Wifi(
@@ -172,31 +174,40 @@ class Box:
 
     async def keep(self) -> None:
         """House-keeping: what is neither urgent nor allowed to be forgotten."""
-        taken, flushed_at, marked_at, reported_at, healthy = 0, 0, 0, 0, False
+        taken, acknowledged, reported_at, healthy = 0, 0, 0, False
         while True:
             await asyncio.sleep_ms(_KEEP_MS)
             now = self.clock.now()
             if self.agent.taken != taken or not self.inbox.take():
                 self.watchdog.feed()  # the agent takes what comes
             taken = self.agent.taken
-            if now - flushed_at >= _TRACE_MS:
-                flushed_at = now
-                self.agent.flush_trace(now)
-                self.report.watch()
-            if now - marked_at >= _WATERMARK_MS:
-                marked_at = now
-                self.ledger.flush_acknowledged()
-            if self.sampling.meter.idle:
-                self.ledger.erase_ahead() or self.trace.erase_ahead()
-            self.agent.tell_ledger()
-            if self.agent.halted and self.ledger.fill_permille < agents.FULL_PERMILLE:
-                self.recover()
-            if now - reported_at >= _REPORT_MS:
+            try:
+                self._keep_flash(now)
+            except StoreError as error:
+                self.agent.halt(error)
+            if self.ledger.acknowledged != acknowledged or now - reported_at >= _REPORT_MS:
+                acknowledged = self.ledger.acknowledged
                 reported_at = now
                 self.link.status_changed()
             if not healthy and now >= _HEALTHY_MS:
                 healthy = True
                 crash.clear()
+
+    def _keep_flash(self, now: int) -> None:
+        if now - self._flushed_at >= _TRACE_MS:
+            self._flushed_at = now
+            self.agent.flush_trace(now)
+            self.report.watch()
+        if now - self._marked_at >= _WATERMARK_MS:
+            self._marked_at = now
+            self.ledger.flush_acknowledged()
+        if self.sampling.meter.idle and not self.ledger.erase_ahead():
+            self.trace.erase_ahead()
+        self.agent.tell_ledger()
+        if self.agent.halted and now - self._recovered_at >= _RECOVER_MS:
+            self._recovered_at = now
+            if self.ledger.fill_permille < agents.FULL_PERMILLE:
+                self.recover()
 
     def _tell_clock(self, now: int) -> None:
         event = self.inbox.claim(events.CLOCK)

@@ -1,4 +1,4 @@
-# Runs on MicroPython: what a durable record costs, in a raw ring and in LittleFS. argv: flash files.
+# Runs on MicroPython: what a durable record costs, raw ring and LittleFS. argv: flash files.
 
 import gc
 import json

@@ -13,7 +13,7 @@ _DIODE_MV = const(-10_000)  # with PWM the car's diode lets the low phase reach 
 
 
 class Pilot:
-    """pwm: machine.PWM at 1 kHz. adc: machine.ADC, whose microvolts at -12 V and +12 V are given."""
+    """pwm: machine.PWM at 1 kHz. adc: machine.ADC; its microvolts at -12 V and +12 V are given."""
 
     def __init__(self, pwm, adc, uv_at_minus_12v: int, uv_at_plus_12v: int):
         self._pwm = pwm
