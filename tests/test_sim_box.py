@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from host.image import partitions
 from hw.sim.box import Box
 from hw.sim.interpreter import SIMULATION_HEAP_BYTES, heap_bytes
 from tests.simbox import flash_of, powered, printed
@@ -162,14 +163,15 @@ def test_rtc_and_its_memory_outlive_resets_but_no_power_cut():
 def test_a_blank_file_system_is_made_and_a_corrupt_one_is_kept():
     with Box() as box:
         image = bytearray(flash_of("print('hello')"))
-        image[0x200000:0x280000] = b"\xff" * 0x80000
+        vfs = partitions()["vfs"]
+        image[vfs.offset : vfs.offset + vfs.size] = b"\xff" * vfs.size
         box.flash(bytes(image))
         box.power_on()
         box.wait_for(r"Performing initial setup\n(.|\n)*>>> ")
         box.type("import os; print(os.listdir('/'))\r")
         box.wait_for(r"^\['boot.py'\]")
         box.power_cut()
-        image[0x200000:0x280000] = b"\x55" * 0x80000
+        image[vfs.offset : vfs.offset + vfs.size] = b"\x55" * vfs.size
         box.flash(bytes(image))
         box.power_on()
         box.wait_for(r"appears to be corrupted(.|\n)*>>> ")

@@ -24,9 +24,9 @@ def test_partitions_are_read_from_the_flash_itself():
         """
     )
     assert lines == [
-        "['nvs', 'phy_init', 'vfs', 'ledger', 'trace']",
+        "['nvs', 'phy_init', 'romfs', 'vfs', 'ledger', 'trace']",
         "(1, 64, 2621440, 524288, 'ledger', False)",
-        "(0, 0, 65536, 2031616, 'factory', False) 256",
+        "(0, 0, 65536, 1900544, 'factory', False) 256",
         "[]",
         "(-261, 'ESP_ERR_NOT_FOUND')",
     ]

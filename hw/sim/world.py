@@ -72,6 +72,7 @@ class World:
     config.json (`config={"interval_s": 5}`).  `flash`: a whole image instead of a built one.
     `power` False leaves the mains off until `mains.restore()`.  `speed`: how much faster than
     this machine's all clocks of the world run; the meter then answers at once.
+    `rom`: the firmware runs in place from the romfs partition.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class World:
         flash: bytes | None = None,
         power: bool = True,
         speed: int = 1,
+        rom: bool = False,
     ) -> None:
         self._own_directory = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="world-")) if directory is None else directory
@@ -124,7 +126,7 @@ class World:
         self.box.flash(
             flash
             or image.build_flash(
-                self._config, board, serial=serial, ledger_key=ledger_key, tree=firmware
+                self._config, board, serial=serial, ledger_key=ledger_key, tree=firmware, rom=rom
             )
         )
 

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 
+import uctypes
 import vfs
 
 import _flash
@@ -17,6 +18,7 @@ def start(arguments, pristine):
     _wire.bus_tx = int(arguments[4])
     _wire.bus_rx = int(arguments[5])
     _flash.attach(arguments[3])
+    mapped = int(arguments[8])
     import esp32
     import machine
     import network
@@ -27,10 +29,23 @@ def start(arguments, pristine):
     sys.argv.clear()
     vfs.umount("/rom")
     vfs.umount("/")
-    sys.path[:] = ["", ".frozen", "/lib"]
+    sys.path[:] = ["", ".frozen"]
     gc.collect()
     _wire.tell(_wire.HEAP, 0, 0, gc.mem_alloc() - pristine)
+    _mount_rom(esp32.Partition.find(1, label="romfs"), mapped)
+    sys.path.append("/lib")
     _mount(esp32.Partition.find(1, label="vfs"))
+
+
+def _mount_rom(found, mapped):
+    # no image, no word about it: as mp_init() does
+    if found:
+        _, _, at, size, _, _ = found[0].info()
+        try:
+            vfs.mount(vfs.VfsRom(uctypes.bytearray_at(mapped + at, size)), "/rom")
+            sys.path.extend(("/rom", "/rom/lib"))
+        except OSError:
+            pass
 
 
 def _mount(found):
