@@ -115,8 +115,13 @@ class Electrics:
             self._moving.cancel()
         if on == self.contactor_closed:
             return
-        delay_s = CLOSING_S if on else OPENING_S
-        self._moving = self._box.host.loop.call_later(delay_s / self._box.speed, self._move_contactor, on)
+        self._moving = self._later(CLOSING_S if on else OPENING_S, self._move_contactor, on)
+
+    def _later(
+        self, delay_s: float, act: Callable[[bool], None], on: bool
+    ) -> asyncio.TimerHandle:
+        """Calls act(on) after a time of the world's own clock."""
+        return self._box.host.loop.call_later(delay_s / self._box.speed, act, on)
 
     def _move_contactor(self, closed: bool) -> None:
         self.contactor_closed = closed
@@ -168,7 +173,7 @@ class Electrics:
                 self._s2.cancel()
                 self._s2 = None
         elif not self._s2:
-            self._s2 = self._box.host.loop.call_later(S2_S / self._box.speed, self._switch_s2, wanted)
+            self._s2 = self._later(S2_S, self._switch_s2, wanted)
 
     def _switch_s2(self, closed: bool) -> None:
         self._s2 = None

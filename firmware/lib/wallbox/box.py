@@ -65,7 +65,7 @@ class Box:
         self.report = report.Report(
             values["serial"], version.TEXT, self.agent, self.sampling, self.clock
         )
-        self.link = self.report.link = link.Link(
+        self.link = link.Link(
             _link_config(values),
             self.ledger,
             self.report.build,
@@ -73,6 +73,7 @@ class Box:
             self.clock.now,
             self.online,
         )
+        self.report.watch_link(self.link)
 
     def charging(self) -> bool:
         return self.agent.state.contactor == 1
@@ -105,12 +106,14 @@ class Box:
         """Power is back: the ledger's state, the last heartbeat, then business as usual."""
         now = self.clock.now()
         heartbeat = self.trace.last_of(events.METER_READING)
+        register_wh = 0
         boot = [events.BOOT, self.agent.boot, machine.reset_cause(), 0, 0, 0, 0, version.BYTES]
         if heartbeat is not None:
             packed, _uptime_ms, _boot, utc_s, quality = heartbeat
             reading = [0] * events.MAX_FIELDS
             events.unpack_into(reading, packed, 0, len(packed))
-            boot[3:7] = [1, reading[1], utc_s, quality]
+            register_wh = reading[1]
+            boot[3:7] = [1, register_wh, utc_s, quality]
         valid = 0 if self.config_error else 1
         limit_ma = self.values["installation_limit_a"] * 1000
         digest = hashlib.sha256(json.dumps(self.values).encode()).digest()[:8]
@@ -119,7 +122,7 @@ class Box:
         self.agent.recover(config, boot, now)
         state = self.agent.state
         if state.meter_id:
-            self.sampling.meter.resume(max(state.accounted_wh, boot[4]), state.meter_id)
+            self.sampling.meter.resume(max(state.accounted_wh, register_wh), state.meter_id)
         if machine.reset_cause() != machine.PWRON_RESET and self.clock.recall(now):
             self._tell_clock(now)
 

@@ -18,8 +18,11 @@ class Report:
         self._agent = agent
         self._sampling = sampling
         self._clock = clock_driver
-        self.link = None
+        self._link = None
         self.minimum_free = gc.mem_free()
+
+    def watch_link(self, link) -> None:
+        self._link = link
 
     def watch(self) -> None:
         """Collects garbage, and keeps the all-time minimum of what is free then; about 2 ms."""
@@ -56,8 +59,8 @@ class Report:
             "heap": self._heap(),
             "discarded_events": self._agent.inbox.discarded,
         }
-        if self.link:
-            tree["link"] = {"outage": self.link.last_outage, "outages": self.link.outages}
+        if self._link:
+            tree["link"] = {"outage": self._link.last_outage, "outages": self._link.outages}
         return tree
 
     def _ledger(self) -> dict:

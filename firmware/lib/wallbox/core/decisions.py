@@ -85,7 +85,7 @@ def pack_into(buf, offset: int, fact) -> int:
     return fields.pack_into(buf, offset, _LAYOUTS[fact[0]], fact, 1)
 
 
-def unpack(kind: int, payload) -> list:
+def unpack(kind: int, payload):
     """A record's payload as `[kind, value, ...]`, None for a kind this firmware does not know.
 
     ValueError if the payload is not of the kind's length.

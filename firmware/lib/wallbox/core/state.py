@@ -52,6 +52,9 @@ class State:
         self.facts = []
         self.decisions = []
 
+    def __getattr__(self, name: str) -> int:
+        raise AttributeError(name)
+
 
 def pack_into(state, lasting: bool, buf) -> int:
     """Packs all fields, or only the lasting ones; returns the length."""

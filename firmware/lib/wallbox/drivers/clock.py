@@ -32,11 +32,11 @@ class Clock:
         self._rtc = rtc
         self._ticks = time.ticks_ms()
         self._now = 0
-        self._socket = None
+        self._socket: socket.socket | None = None
         self._packet = bytearray(48)
         self._token = bytes(8)
         self._sent_at = 0
-        self._candidate_ms = None  # UTC at now = 0 by the last answer that none confirmed yet
+        self._candidate_ms: int | None = None  # UTC at now = 0 by the last answer that none confirmed yet
         self._synchronised_at = 0
         self.offset_ms = 0  # UTC at now = 0
         self.quality = events.UNKNOWN
@@ -82,15 +82,16 @@ class Clock:
         packet[40:48] = self._token  # comes back as originate: not our clock, but a secret
         try:
             address = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_DGRAM)[0][-1]
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-            self._socket.connect(address)
-            self._socket.send(packet)
+            link = self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            link.setblocking(False)
+            link.connect(address)
+            link.send(packet)
         except OSError:
             self._close()
         self._sent_at = now
 
     def _receive(self, now: int) -> bool:
+        assert self._socket is not None
         try:
             answer = self._socket.recv(48)
         except OSError:  # nothing yet, or the port is closed
