@@ -1,8 +1,8 @@
 """A strict decoder of what an MQTT 3.1.1 client sends, written from the standard alone.
 
 It shares nothing with the firmware's codec and says with the number of the normative statement
-what a client did wrong. `ClientStream` follows one network connection: order of packets, packet
-ids in use, nothing after DISCONNECT.
+what a client did wrong. UNSUBSCRIBE, which the box never sends, is not known. `ClientStream`
+follows one connection: order of packets, packet ids in use, nothing after DISCONNECT.
 """
 
 from __future__ import annotations
@@ -60,12 +60,6 @@ class Subscribe(Packet):
     topics: list[tuple[str, int]] = field(default_factory=list)
 
 
-@dataclass
-class Unsubscribe(Packet):
-    packet_id: int = 0
-    topics: list[str] = field(default_factory=list)
-
-
 # kind -> (name, flags a client must set; None = PUBLISH has its own)
 KINDS: dict[int, tuple[str, int | None]] = {
     1: ("CONNECT", 0),
@@ -75,7 +69,6 @@ KINDS: dict[int, tuple[str, int | None]] = {
     6: ("PUBREL", 2),
     7: ("PUBCOMP", 0),
     8: ("SUBSCRIBE", 2),
-    10: ("UNSUBSCRIBE", 2),
     12: ("PINGREQ", 0),
     14: ("DISCONNECT", 0),
 }
@@ -160,11 +153,6 @@ def decode(first: int, body: bytes, size: int) -> Packet:
         packet = _publish(reader, flags, size)
     elif name == "SUBSCRIBE":
         packet = _subscribe(reader, size)
-    elif name == "UNSUBSCRIBE":
-        packet = Unsubscribe(name, size, reader.packet_id())
-        while reader.left:
-            packet.topics.append(_filter(reader.text()))
-        require(packet.topics, "MQTT-3.10.3-2 no topic filter")
     elif name in ("PINGREQ", "DISCONNECT"):
         packet = Packet(name, size)
     else:
@@ -271,7 +259,7 @@ class ClientStream:
         self.in_use.pop(packet_id, None)
 
     def session_lost(self) -> None:
-        """The broker answered CONNECT with session present = 0."""
+        """CONNACK says that there is no session."""
         self.carried.clear()
 
     @property
@@ -306,7 +294,7 @@ class ClientStream:
                 require(number not in self.carried, "MQTT-2.3.1-4 the packet id is in use")
                 require(not self.carried, "MQTT-4.6.0-1 resend in order, before anything new")
             self.in_use[number] = content
-        elif isinstance(packet, Subscribe | Unsubscribe):
+        elif isinstance(packet, Subscribe):
             require(packet.packet_id not in self.in_use, "MQTT-2.3.1-4 the packet id is in use")
             require(packet.packet_id not in self.carried, "MQTT-2.3.1-4 the packet id is in use")
             self.in_use[packet.packet_id] = ("", b"")

@@ -123,7 +123,7 @@ class Link:
             while self.failure is None and not self.stopping:
                 if self.network_up and not self.network_up():
                     raise LinkError(NO_WIFI, None)
-                self._pump()
+                await self._send()
                 await asyncio.sleep_ms(_BLOCKED_MS if session.end else _TICK_MS)
             if self.stopping and self.publisher.farewell():
                 self._pump()
@@ -140,20 +140,26 @@ class Link:
                 count = await transport.receive()
                 if count:
                     session.received(transport.data, count, self.clock())
-                    self._pump()
+                    await self._send()
                     while session.end > session.answer_limit:
                         await asyncio.sleep_ms(_BLOCKED_MS)
         except Exception as error:
             self.failure = error
 
+    async def _send(self):
+        """Sends what may be sent now; between two bursts others have their turn."""
+        while self._pump():
+            await asyncio.sleep_ms(0)
+
     def _pump(self):
-        """Sends what may be sent now."""
+        """Does what time demands and sends one burst. True if there may be another."""
         session = self.session
         now = self.clock()
         session.service(now)
         self.publisher.service(now)
-        while session.fill():
-            taken = self.transport.write(session.out, session.start, session.end - session.start)
-            if not taken:
-                break
+        if not session.fill():
+            return False
+        taken = self.transport.write(session.out, session.start, session.end - session.start)
+        if taken:
             session.sent(taken, now)
+        return taken > 0

@@ -10,12 +10,12 @@ from array import array
 from micropython import const
 
 from . import LATE_ACK, MALFORMED, NO_BROKER, REFUSED, LinkError, packets
+from .outbox import Outbox
 
 _CONNECT_TIMEOUT_MS = const(10000)
 _LATE_MIN_MS = const(1000)
 _LATE_MAX_MS = const(60000)
 _LONGEST_RECORD = const(254)
-_STAGE = const(508)
 _PAYLOAD_MAX = const(1024)  # of `publish`
 _LEDGER_FLAGS = const(2)  # QoS 1
 
@@ -25,12 +25,13 @@ CHUNK = const(256)  # bytes that `received` takes at most; their answers always 
 class Session:
     """owner: topics (fields), hello(buf, at), on_connected(now), on_forgotten() (nothing is in
     flight any more: set `cursor`), on_subscribed(), on_publish(topic, payload, flags, now).
-    source: the ledger's read_into and next_sequence.
+    Of the ledger it needs read_into and next_sequence.
     """
 
-    def __init__(self, owner, source, topic, config):
+    def __init__(self, owner, ledger, topic, config):
         self.owner = owner
-        self.source = source
+        self.ledger = ledger
+        self.outbox = Outbox(ledger)
         self.topic = topic
         self.overhead = packets.payload_at(0, topic, _LEDGER_FLAGS)
         self.window = window = config.get("window_messages", 64)
@@ -42,8 +43,6 @@ class Session:
         self.out_limit = size - CHUNK - 16  # behind it only answers and pings
         self.answer_limit = size - CHUNK - 8
         assert self.overhead + max(self.payload_limit, _LONGEST_RECORD) <= self.out_limit
-        self.stage = memoryview(bytearray(_STAGE))
-        self.staged_sequence = 0  # of the first record that waits in `stage`, 0 = none
         self.parser = packets.Parser(self, config.get("in_size", 2048))
         self.ids = array("H", bytes(2 * window))
         self.lengths = array("H", bytes(2 * window))
@@ -101,8 +100,6 @@ class Session:
         self.end = packets.short(self.out, self.end, packets.DISCONNECT)
         self.up = False
 
-    # --- in ---
-
     def received(self, data, length, now):
         """Takes up to CHUNK bytes. Call it only while end <= answer_limit. Raises LinkError."""
         self.now = self.heard_at = now
@@ -151,9 +148,7 @@ class Session:
         for _ in range(self.count):
             if self.ids[at] == packet_id:
                 break
-            at += 1
-            if at == self.window:
-                at = 0
+            at = (at + 1) % self.window
         else:
             return  # of a session that is forgotten
         self.ids[at] = 0
@@ -168,9 +163,7 @@ class Session:
             while self.count and not self.ids[self.head]:
                 self.base = self.lasts[self.head]
                 self.count -= 1
-                self.head += 1
-                if self.head == self.window:
-                    self.head = 0
+                self.head = (self.head + 1) % self.window
             if self.pending > self.count:
                 self.pending = self.count
 
@@ -180,8 +173,6 @@ class Session:
         self.owner.on_publish(topic, payload, flags, self.now)
         if packet_id:
             self.end = packets.short(self.out, self.end, packets.PUBACK, packet_id)
-
-    # --- time ---
 
     def service(self, now):
         """Looks for what is late and keeps the connection alive. Raises LinkError."""
@@ -203,8 +194,6 @@ class Session:
     def _late(self, what):
         self.strikes += 1
         raise LinkError(LATE_ACK, what)
-
-    # --- out ---
 
     def fill(self):
         """Writes what may go now behind `end`. True if there is something to send."""
@@ -233,29 +222,8 @@ class Session:
         return packet_id
 
     def _read(self, sequence, limit):
-        """Puts whole records behind the header's place, at least one: (bytes, last sequence)."""
-        out = self.out
         at = self.end + self.overhead
-        if limit >= _LONGEST_RECORD:
-            length, _, last = self.source.read_into(sequence, out[at : at + limit])
-            return length, last
-        # the ledger reads more than fits: what is left over is next
-        stage = self.stage
-        if sequence != self.staged_sequence:
-            self.staged_end, self.staged_sequence, _ = self.source.read_into(sequence, stage)
-            self.staged_start = 0
-            if not self.staged_end:
-                return 0, 0
-        start = self.staged_start
-        end = start + stage[start]
-        last = self.staged_sequence
-        while end < self.staged_end and end + stage[end] - start <= limit:
-            end += stage[end]
-            last += 1
-        out[at : at + end - start] = stage[start:end]
-        self.staged_start = end
-        self.staged_sequence = last + 1 if end < self.staged_end else 0
-        return end - start, last
+        return self.outbox.read(sequence, limit, self.out[at : at + max(limit, _LONGEST_RECORD)])
 
     def _again(self):
         """Puts the oldest message that this connection has not carried; False if it has no room."""
@@ -277,14 +245,12 @@ class Session:
 
     def message(self):
         """Puts one message from the cursor on, if the window and the buffer have room."""
-        if self.cursor >= self.source.next_sequence:
+        if self.cursor >= self.ledger.next_sequence:
             return False
         count = self.count
         limit = self.payload_limit
         if count:
-            newest = self.head + count - 1
-            if newest >= self.window:
-                newest -= self.window
+            newest = (self.head + count - 1) % self.window
             if (
                 count == self.window
                 or self.bytes + self.overhead + limit > self.window_bytes
@@ -299,9 +265,7 @@ class Session:
         if not count:
             self.base = self.cursor - 1
             self.waiting_since = self.now
-        at = self.head + count
-        if at >= self.window:
-            at -= self.window
+        at = (self.head + count) % self.window
         packet_id = self.newest_id = self._next_id()
         self.ids[at] = packet_id
         self.lengths[at] = length
