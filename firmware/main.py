@@ -21,6 +21,7 @@ try:
         from wallbox import box
 
         box.run(watchdog)
+        watchdog = machine.WDT(timeout=SERVICE_MS)
 except KeyboardInterrupt:
     machine.Pin(CONTACTOR, machine.Pin.OUT, value=0)
     watchdog = machine.WDT(timeout=SERVICE_MS)

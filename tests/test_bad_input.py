@@ -175,3 +175,15 @@ def test_a_busy_usb_port_is_named(scene):
         fcntl.flock(holder, fcntl.LOCK_EX)
         told = mpremote(scene, "exec", "print(1)")
     assert "it may be in use by another program" in told
+
+
+def test_a_box_without_its_key_writes_nothing_and_can_be_provisioned(scene):
+    config = scene.world.default_config("sdm630")
+    scene.world.box.flash(image.build_flash(config, serial=scene.world.serial))
+    scene.world.mains.restore()
+    scene.world.box.wait_for(r"identity: NVS wallbox/ledger_key is missing; provision the box")
+    scene.world.box.wait_for(r"^>>> ")
+    part = image.partitions()["ledger"]
+    ledger = scene.world.box.flash_path.read_bytes()[part.offset : part.offset + part.size]
+    assert set(ledger) == {0xFF}
+    assert "42" in mpremote(scene, "exec", "print(6 * 7)")

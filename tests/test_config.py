@@ -65,3 +65,9 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path, text, message):
     with pytest.raises(config.ConfigError) as error:
         config.load(str(path))
     assert str(path) in str(error.value) and message in str(error.value)
+
+
+def test_the_digest_tells_configurations_apart_but_nothing_of_secrets():
+    plain = config.digest(config.check(GOOD))
+    assert plain != config.digest(config.check(changed(interval_s=300)))
+    assert plain == config.digest(config.check(changed(wifi__password="another word")))

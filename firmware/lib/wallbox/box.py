@@ -1,8 +1,6 @@
 """Builds the box from its board and its configuration, and runs its tasks."""
 
 import asyncio
-import hashlib
-import json
 
 import board
 import esp32
@@ -33,7 +31,7 @@ _RECOVER_MS = const(60_000)  # between two attempts to go on after the ledger to
 class Box:
     """The drivers and the agent of one box."""
 
-    def __init__(self, watchdog):
+    def __init__(self, watchdog, key: bytes):
         self.watchdog = watchdog
         self.values, self.config_error = _load_config()
         values = self.values
@@ -58,7 +56,7 @@ class Box:
             network.WLAN(network.WLAN.IF_STA), values["wifi.ssid"], values["wifi.password"]
         )
         self.sampling = sampling.Sampling(_meter(values), self.inbox, self.charging)
-        self._open_store()
+        self._open_store(key)
         self.agent = agents.Agent(
             self.inbox, self.ledger, self.trace, self, self.ledger.last_boot + 1
         )
@@ -90,15 +88,10 @@ class Box:
             event[1] = code
             self.inbox.commit()
 
-    def _open_store(self) -> None:
-        key = bytearray(32)
-        try:
-            esp32.NVS("wallbox").get_blob("ledger_key", key)
-        except OSError:
-            self.config_error = "NVS wallbox/ledger_key: missing; provision the box"
+    def _open_store(self, key: bytes) -> None:
         find = esp32.Partition.find
-        self.ledger = ledger.Ledger(find(esp32.Partition.TYPE_DATA, label="ledger")[0], bytes(key))
-        self.trace = trace.Trace(find(esp32.Partition.TYPE_DATA, label="trace")[0], bytes(key))
+        self.ledger = ledger.Ledger(find(esp32.Partition.TYPE_DATA, label="ledger")[0], key)
+        self.trace = trace.Trace(find(esp32.Partition.TYPE_DATA, label="trace")[0], key)
         self.ledger.mount()
         self.trace.mount()
 
@@ -116,9 +109,8 @@ class Box:
             boot[3:7] = [1, register_wh, utc_s, quality]
         valid = 0 if self.config_error else 1
         limit_ma = self.values["installation_limit_a"] * 1000
-        digest = hashlib.sha256(json.dumps(self.values).encode()).digest()[:8]
         interval_s = self.values["interval_s"]
-        config = [events.CONFIG, valid, limit_ma, interval_s, digest]
+        config = [events.CONFIG, valid, limit_ma, interval_s, self.values["digest"]]
         self.agent.recover(config, boot, now)
         state = self.agent.state
         if state.meter_id:
@@ -227,8 +219,12 @@ class Box:
 
 
 def run(watchdog) -> None:
-    """Runs the box for ever; returns by an exception alone."""
-    box = Box(watchdog)
+    """Runs the box for ever; returns only if the box has no identity yet."""
+    key = _ledger_key()
+    if not key:
+        print("identity: NVS wallbox/ledger_key is missing; provision the box")
+        return
+    box = Box(watchdog, key)
     if box.config_error:
         print("configuration:", box.config_error)
     if box.ledger.damaged:
@@ -238,12 +234,23 @@ def run(watchdog) -> None:
     asyncio.run(box.run())
 
 
+def _ledger_key() -> bytes:
+    key = bytearray(32)
+    try:
+        length = esp32.NVS("wallbox").get_blob("ledger_key", key)
+    except OSError:
+        return b""
+    return bytes(key) if length == 32 else b""
+
+
 def _load_config() -> tuple:
     """(values, None), or values that refuse everything with the error's text."""
     try:
-        return configuration.load(CONFIG_FILE), None
-    except configuration.ConfigError as error:
-        return configuration.DEFAULTS, str(error)
+        values, error = configuration.load(CONFIG_FILE), None
+    except configuration.ConfigError as wrong:
+        values, error = configuration.DEFAULTS, str(wrong)
+    values["digest"] = configuration.digest(values)
+    return values, error
 
 
 def _meter(values: dict):

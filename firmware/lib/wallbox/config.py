@@ -1,5 +1,6 @@
 """The box's configuration: one JSON file, checked before anything believes it."""
 
+import hashlib
 import json
 
 from .drivers.meter_maps import NAMES
@@ -81,6 +82,12 @@ def check(tree) -> dict:
     if not all(letter.isalpha() or letter.isdigit() or letter == "-" for letter in serial):
         _wrong("serial", serial, "letters, digits and - alone")
     return values
+
+
+def digest(values: dict) -> bytes:
+    """8 bytes that tell configurations apart. Secrets stay out: it would help to guess them."""
+    public = [(row[0], values[row[0]]) for row in SCHEMA if row[0] not in SECRET]
+    return hashlib.sha256(json.dumps(public).encode()).digest()[:8]
 
 
 def _flatten(tree) -> dict:

@@ -36,7 +36,7 @@ class Clock:
         self._packet = bytearray(48)
         self._token = bytes(8)
         self._sent_at = 0
-        self._candidate_ms: int | None = None  # UTC at now = 0 by the last answer that none confirmed yet
+        self._candidate_ms: int | None = None  # offset by the last answer, not confirmed yet
         self._synchronised_at = 0
         self.offset_ms = 0  # UTC at now = 0
         self.quality = events.UNKNOWN
