@@ -53,17 +53,19 @@ class Proxy:
         except asyncio.CancelledError:
             pass
         finally:
-            _reset(writer)
+            writer.close()  # what was carried last still arrives
             self._writers.discard(writer)
             self._tasks.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()
         if self.refuses:
+            _reset(writer)
             return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
+            _reset(writer)
             return
         self.connections += 1
         self._writers.add(far_writer)
@@ -75,7 +77,7 @@ class Proxy:
             for pump in (up, down):
                 pump.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
-            _reset(far_writer)
+            far_writer.close()
             self._writers.discard(far_writer)
 
     async def _pump(
