@@ -69,6 +69,10 @@ class FaultyFlash(NorFlash):
                 self._weak[at] = self._weak.get(at, 0) | bits
             self._asleep.clear()
 
+    def is_weak(self) -> bool:
+        """True if some bits may read differently each time, now or later."""
+        return bool(self._weak or self._asleep)
+
     def random(self, limit: int) -> int:
         """A number from 0 to limit - 1 (xorshift32)."""
         value = self._random
@@ -84,9 +88,11 @@ class FaultyFlash(NorFlash):
         NorFlash.read_into(self, address, buf)
         if self._weak:
             end = address + len(buf)
-            for at, bits in self._weak.items():
+            draw = self.random(1 << 28)
+            for at, bits in self._weak.items():  # the order must not matter
                 if address <= at < end:
-                    buf[at - address] &= 0xFF ^ bits & self.random(256)
+                    drawn = ((draw ^ at * 40503) * 2654435761 & 0xFFFFFFFF) >> 20
+                    buf[at - address] &= 0xFF ^ bits & drawn
 
     def program(self, address: int, buf: bytes | bytearray | memoryview) -> None:
         """As NorFlash; PowerCut if one is due, OSError if the sector is bad."""
