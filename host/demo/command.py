@@ -74,18 +74,17 @@ def demo(
             nonlocal printed
             scene.tell_records()
             if live_picture:
-                live.update(picture(scene))
+                live.update(picture(scene), refresh=True)
             elif not quiet:
                 lines = list(scene.log)
                 for line in lines[printed:]:
                     out.print(log_line(*line))
                 printed = len(lines)
 
-        live = Live(console=out, screen=False, auto_refresh=False, transient=True)
+        live = Live(console=out, screen=True, auto_refresh=False)
         try:
             if live_picture:
                 with live:
-                    live.auto_refresh = True
                     play(scene, refresh)
                 for line in scene.log:
                     out.print(log_line(*line))
