@@ -66,7 +66,7 @@ class Agent:
             self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
         except StoreError as error:
             if not self.trace_failed:
-                print("trace:", error)
+                print("store:", error)
             self.trace_failed = True
 
     def tell_ledger(self) -> None:

@@ -8,6 +8,9 @@ from .core import events
 
 _DEPTH = const(16)
 
+# on a laptop there are no interrupts, and no flag that is safe in them
+_Flag = getattr(asyncio, "ThreadSafeFlag", asyncio.Event)
+
 
 class Inbox:
     """A ring of events. Full, it discards and counts; levels are offered again by their drivers.
@@ -20,7 +23,7 @@ class Inbox:
         self._ring = [[0] * events.MAX_FIELDS for _ in range(_DEPTH)]
         self._first = 0
         self._count = 0
-        self._flag = asyncio.ThreadSafeFlag()
+        self._flag = _Flag()
 
     def claim(self, kind: int):
         """A list to fill for an event of kind, or None if the ring is full. Then commit()."""
@@ -49,3 +52,4 @@ class Inbox:
 
     async def wait(self) -> None:
         await self._flag.wait()
+        self._flag.clear()

@@ -1,0 +1,244 @@
+"""The agent on real rings: order of writing and acting, failing flash, full ledger, power cuts."""
+
+import hashlib
+import hmac
+import random
+
+import pytest
+from hw.sim.flash import Partition
+from hw.sim.flash_faults import FaultyFlash, PowerCut
+from wallbox.agent import Agent
+from wallbox.core import decisions, events
+from wallbox.inbox import Inbox
+from wallbox.store.ledger import Ledger
+from wallbox.store.trace import Trace
+
+from tests.player import UTC_S, accounted_wh
+
+KEY = bytes(range(32))
+SECTOR = 4096
+
+
+class Drivers:
+    """Records what the agent does; each entry with the ledger's next sequence at that moment."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.log: list[tuple[str, int, int]] = []
+        self.contactor = self.pilot = self.lamp = self.sampling = self
+
+    def set(self, closed: int) -> None:
+        self.log.append(("contactor", closed, self.ledger.next_sequence))
+
+    def set_duty(self, duty_permille: int) -> None:
+        self.log.append(("duty", duty_permille, self.ledger.next_sequence))
+
+    def show(self, status: int) -> None:
+        self.log.append(("lamp", status, self.ledger.next_sequence))
+
+    def want(self) -> None:
+        self.log.append(("want", 1, self.ledger.next_sequence))
+
+    @property
+    def closed(self) -> int:
+        return next((value for what, value, _ in reversed(self.log) if what == "contactor"), 0)
+
+
+class Bench:
+    """An agent with a ledger of `sectors` sectors; the test plays meter, car, clock and operator."""
+
+    def __init__(self, sectors: int = 8, seed: int = 1) -> None:
+        self.sectors = sectors
+        self.flash = FaultyFlash(2 * sectors * SECTOR, seed)
+        self.register_wh = 1_000_000
+        self.heartbeat: tuple[int, int, int] | None = None
+        self.now = 0
+        self.boots = 0
+        self.boot()
+
+    def boot(self) -> None:
+        size = self.sectors * SECTOR
+        ledger = Ledger(Partition(self.flash, 0, size, "ledger"), KEY)
+        trace = Trace(Partition(self.flash, size, size, "trace"), KEY)
+        ledger.mount()
+        trace.mount()
+        self.boots += 1
+        self.now = 0
+        self.drivers = Drivers(ledger)
+        self.agent = Agent(Inbox(), ledger, trace, self.drivers, ledger.last_boot + 1)
+        self.recover()
+
+    def recover(self) -> None:
+        heartbeat = self.agent.trace.last_of(events.METER_READING)
+        boot = [events.BOOT, self.agent.boot, 1, 0, 0, 0, 0, b"test"]
+        if heartbeat:
+            reading = [0] * events.MAX_FIELDS
+            events.unpack_into(reading, heartbeat[0], 0, len(heartbeat[0]))
+            boot[3:7] = [1, reading[1], heartbeat[3], heartbeat[4]]
+        self.agent.recover([events.CONFIG, 1, 16_000, 900, bytes(8)], boot, self.now)
+
+    def send(self, kind: int, *values: int | bytes) -> None:
+        event = [kind, *values] + [0] * (events.MAX_FIELDS - 1 - len(values))
+        self.agent.take(event, self.now)
+
+    def read(self, add_wh: int = 0) -> None:
+        self.register_wh += add_wh
+        self.send(events.METER_READING, self.register_wh, *[0] * 11)
+
+    def ready(self) -> None:
+        self.send(events.CLOCK, (UTC_S + 10_000 * self.boots) * 1000, 3)
+        self.send(events.METER_IDENTITY, 42, b"a|b|c")
+        self.read()
+
+    def pilot(self, letter: str) -> None:
+        self.send(events.PILOT, events.LETTERS.index(letter), 0, 0)
+
+    def charge(self) -> None:
+        self.pilot("B")
+        self.read()
+        self.pilot("C")
+        self.send(events.CONTACTOR, 1)
+
+    def quarter(self, add_wh: int = 2000) -> None:
+        for _ in range(10):
+            self.now += 90_000
+            self.read(add_wh // 10)
+
+    def acknowledge(self) -> None:
+        """The operator has everything."""
+        ledger = self.agent.ledger
+        last = ledger.next_sequence - 1
+        buf = bytearray(254)
+        ledger.read_into(last, buf)
+        mac = bytes(buf[buf[0] - 8 : buf[0]])
+        body = last.to_bytes(4, "little") + mac
+        proof = hmac.new(KEY, b"ack" + body, hashlib.sha256).digest()[:8]
+        assert ledger.acknowledge_message(body + proof)
+
+    def facts(self) -> list:
+        found = [decisions.unpack(record[1], record[6]) for record in self.agent.ledger.records()]
+        return [fact for fact in found if fact]
+
+
+def test_the_session_is_on_flash_before_the_contactor_closes():
+    bench = Bench()
+    bench.ready()
+    bench.pilot("C")
+    before = bench.agent.ledger.next_sequence
+    bench.read()
+    what, closed, at = bench.drivers.log[-2]
+    assert (what, closed) == ("contactor", 1) and at > before
+    assert bench.facts()[-1][0] == decisions.SESSION_BEGIN
+
+
+def test_the_contactor_opens_before_anything_is_written():
+    bench = Bench()
+    bench.ready()
+    bench.charge()
+    before = bench.agent.ledger.next_sequence
+    bench.send(events.METER_REFUSED, 3)
+    assert ("contactor", 0, before) in bench.drivers.log
+    assert bench.agent.ledger.next_sequence == before + 1
+
+
+def test_a_flash_that_fails_stops_the_charge_and_no_grant_follows(capsys):
+    bench = Bench()
+    bench.ready()
+    bench.charge()
+    bench.flash.bad_sectors.update({sector: 1 for sector in range(bench.sectors)})
+    bench.quarter()
+    assert bench.agent.halted and bench.drivers.closed == 0
+    assert "store: " in capsys.readouterr().out
+    bench.pilot("B")
+    bench.pilot("C")
+    assert bench.drivers.closed == 0
+
+
+def test_a_trace_that_fails_stops_nobody(capsys):
+    bench = Bench()
+    bench.ready()
+    bench.charge()
+    bench.flash.bad_sectors.update({bench.sectors + n: 1 for n in range(bench.sectors)})
+    bench.quarter()
+    assert not bench.agent.halted and bench.drivers.closed == 1
+    assert bench.agent.trace_failed and capsys.readouterr().out.count("store: ") == 1
+
+
+def test_a_full_ledger_ends_what_runs_begins_nothing_and_goes_on_when_read():
+    bench = Bench(sectors=4)
+    bench.ready()
+    bench.charge()
+    while not bench.agent.state.ledger_full:
+        bench.quarter()
+        bench.agent.tell_ledger()
+        told = bench.agent.inbox.take()
+        if told:
+            bench.agent.take(told, bench.now)
+            bench.agent.inbox.release()
+    assert bench.drivers.closed == 1, "the running session goes on"
+    bench.pilot("A")
+    bench.read(1)
+    assert bench.facts()[-1][0] == decisions.SESSION_END
+    bench.charge()
+    assert bench.drivers.closed == 0
+    bench.acknowledge()
+    bench.agent.tell_ledger()
+    bench.agent.take(bench.agent.inbox.take(), bench.now)
+    bench.agent.inbox.release()
+    bench.read()
+    assert bench.drivers.closed == 1
+    assert accounted_wh(bench.facts()) == bench.agent.state.accounted_wh - 1_000_000
+
+
+def test_when_nothing_can_be_written_any_more_the_books_still_close_after_the_operator_has_read():
+    bench = Bench(sectors=4)
+    bench.ready()
+    bench.charge()
+    while not bench.agent.halted:
+        bench.quarter()
+    assert bench.drivers.closed == 0
+    bench.acknowledge()
+    bench.recover()
+    bench.ready()
+    bench.pilot("A")
+    bench.read(5)
+    facts = bench.facts()
+    ended = [fact for fact in facts if fact[0] == decisions.SESSION_END][-1]
+    assert ended[4] == bench.register_wh - 1_000_000
+
+
+@pytest.mark.parametrize("story", range(4))
+def test_power_cuts_in_any_write_of_the_agent_cost_not_one_wh(story, seed):
+    chance = random.Random(seed + story)
+    bench = Bench(sectors=16, seed=story + 1)
+    cuts = 0
+    while cuts < 60:
+        bench.flash.cut_in(chance.randrange(1, 25))
+        try:
+            bench.ready()
+            bench.charge()
+            for _ in range(40):
+                bench.quarter(chance.randrange(3000))
+                if chance.random() < 0.2:
+                    bench.acknowledge()
+            continue
+        except PowerCut:
+            cuts += 1
+        while True:
+            bench.flash.power_on()
+            try:
+                bench.boot()
+                break
+            except PowerCut:
+                cuts += 1
+    bench.flash.cut_in(0)
+    bench.ready()
+    bench.pilot("A")
+    bench.read()
+    bench.quarter(0)
+    assert bench.agent.state.accounted_wh == bench.register_wh
+    facts = bench.facts()
+    held = [fact for fact in facts if fact[0] in (decisions.INTERVAL, decisions.GAP_END)]
+    assert accounted_wh(facts) == held[-1][1] - (held[0][1] - held[0][3])
+    ended = [fact for fact in facts if fact[0] == decisions.SESSION_END]
+    assert ended and ended[-1][1] == bench.register_wh
