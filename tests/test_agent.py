@@ -5,14 +5,14 @@ import hmac
 import random
 
 import pytest
-from hw.sim.flash import Partition
-from hw.sim.flash_faults import FaultyFlash, PowerCut
 from wallbox.agent import Agent
 from wallbox.core import decisions, events
 from wallbox.inbox import Inbox
 from wallbox.store.ledger import Ledger
 from wallbox.store.trace import Trace
 
+from hw.sim.flash import Partition
+from hw.sim.flash_faults import FaultyFlash, PowerCut
 from tests.player import UTC_S, accounted_wh
 
 KEY = bytes(range(32))
@@ -45,7 +45,7 @@ class Drivers:
 
 
 class Bench:
-    """An agent with a ledger of `sectors` sectors; the test plays meter, car, clock and operator."""
+    """An agent whose ledger has `sectors` sectors; the test plays meter, car, clock, operator."""
 
     def __init__(self, sectors: int = 8, seed: int = 1) -> None:
         self.sectors = sectors
@@ -145,7 +145,7 @@ def test_a_flash_that_fails_stops_the_charge_and_no_grant_follows(capsys):
     bench = Bench()
     bench.ready()
     bench.charge()
-    bench.flash.bad_sectors.update({sector: 1 for sector in range(bench.sectors)})
+    bench.flash.bad_sectors.update(dict.fromkeys(range(bench.sectors), 1))
     bench.quarter()
     assert bench.agent.halted and bench.drivers.closed == 0
     assert "store: " in capsys.readouterr().out
