@@ -93,6 +93,7 @@ class Chain:
         self.previous = whole[_BLOCK:_RECORD_AT]
         self.record = whole[_RECORD_AT:]
         self._views: dict = {}
+        self._mac = b""
 
     def tag(self, message) -> bytes:
         """The first 8 bytes of HMAC-SHA256(key, message)."""
@@ -109,20 +110,28 @@ class Chain:
         """Packs and seals a record; kind with the quality in its upper bits. Returns its length."""
         record = self.record
         total = length + LENGTH_MIN
-        struct.pack_into("<BBIH", record, 0, total, kind, sequence, boot)
-        put(record, 8, 5, uptime_ms)
-        struct.pack_into("<I", record, 13, utc_s)
+        # in parts that are small integers on the ESP32, which need no heap
+        low, middle = uptime_ms & 0xFFFF, uptime_ms >> 16 & 0xFFFF
+        struct.pack_into(
+            "<BBIHHHBI", record, 0,
+            total, kind, sequence, boot, low, middle, uptime_ms >> 32, utc_s,
+        )  # fmt: skip
         if len(payload) == length:
             record[PAYLOAD_AT : PAYLOAD_AT + length] = payload
         else:
             for index in range(length):
                 record[PAYLOAD_AT + index] = payload[index]
         _, checked, chained = self._view(total)
-        put(record, total - TAIL, 2, fold(crc32(checked)))
-        mac = self._finish(hashlib.sha256(chained).digest())
-        for index in range(MAC_SIZE):
-            record[total - MAC_SIZE + index] = mac[index]
+        check = fold(crc32(checked))
+        record[total - TAIL] = check & 0xFF
+        record[total - TAIL + 1] = check >> 8
+        self._mac = self._finish(hashlib.sha256(chained).digest())
+        struct.pack_into("8s", record, total - MAC_SIZE, self._mac)
         return total
+
+    def accept(self) -> None:
+        """The record just composed becomes the one before."""
+        struct.pack_into("8s", self.previous, 0, self._mac)
 
     def follows(self, length: int) -> bool:
         """True if the record under work carries the mac that `previous` and the key give."""
@@ -130,7 +139,7 @@ class Chain:
         return mac[:MAC_SIZE] == self.record[length - MAC_SIZE : length]
 
     def advance(self, length: int) -> None:
-        """The record under work becomes the one before."""
+        """The record under work, however it came there, becomes the one before."""
         record = self.record
         start = length - MAC_SIZE
         for index in range(MAC_SIZE):

@@ -146,7 +146,7 @@ class Writer(Reader):
             self.damage(self.head, offset)
             self._offset = self.size  # what is written is read; nothing more is
             return False
-        chain.advance(total)
+        chain.accept()
         self._newest_offset = offset
         self._offset = offset + total
         self.next_sequence = sequence + 1
