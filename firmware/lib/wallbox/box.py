@@ -9,8 +9,7 @@ import network
 from micropython import const
 
 from . import agent as agents
-from . import config as configuration
-from . import crash, inbox, report, sampling, version
+from . import crash, forget, inbox, report, sampling, version
 from .core import engine, events
 from .drivers import clock, contactor, lamp, meter, meter_maps, pilot, wifi
 from .link import link
@@ -50,6 +49,7 @@ class Box:
         lights = (board.LAMP_RED, board.LAMP_GREEN, board.LAMP_BLUE)
         self.lamp = lamp.Lamp(*[pin(number, pin.OUT) for number in lights])
         self._flushed_at = self._marked_at = self._recovered_at = 0
+        self._clock_news = False
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())
         self.wifi = wifi.Wifi(
@@ -80,9 +80,10 @@ class Box:
         return self.wifi.up
 
     def link_changed(self, code: int) -> None:
-        from .link.texts import explain
+        from .link import texts
 
-        print(explain(self.link, code))
+        print(texts.explain(self.link, code))
+        forget("wallbox.link", "texts")
         event = self.inbox.claim(events.LINK)
         if event:
             event[1] = code
@@ -163,7 +164,7 @@ class Box:
             now = self.clock.now()
             if now >= self.wifi.due:
                 self.wifi.service(now)
-            if self.clock.service(now, self.wifi.up):
+            if self.clock.service(now, self.wifi.up) or self._clock_news:
                 self._tell_clock(now)
             await asyncio.sleep_ms(_NETWORK_MS)
 
@@ -206,6 +207,7 @@ class Box:
 
     def _tell_clock(self, now: int) -> None:
         event = self.inbox.claim(events.CLOCK)
+        self._clock_news = event is None  # no room: offered again
         if event:
             event[1] = self.clock.offset_ms + now
             event[2] = self.clock.quality
@@ -245,11 +247,14 @@ def _ledger_key() -> bytes:
 
 def _load_config() -> tuple:
     """(values, None), or values that refuse everything with the error's text."""
+    from . import config
+
     try:
-        values, error = configuration.load(CONFIG_FILE), None
-    except configuration.ConfigError as wrong:
-        values, error = configuration.DEFAULTS, str(wrong)
-    values["digest"] = configuration.digest(values)
+        values, error = config.load(CONFIG_FILE), None
+    except config.ConfigError as wrong:
+        values, error = config.DEFAULTS, str(wrong)
+    values["digest"] = config.digest(values)
+    forget("wallbox", "config")
     return values, error
 
 

@@ -6,6 +6,7 @@ register before a power cut is known.
 
 from micropython import const
 
+from . import forget
 from .core import events
 from .drivers import meter as driver
 
@@ -26,6 +27,8 @@ class Sampling:
         self._sent_ma = 0
         self._wanted = True
         self._told = 0  # the last trouble that was printed
+        self._trouble = 0  # kind of an event for which the inbox had no room yet, 0 = none
+        self._identified = False  # the same for the meter's identity
 
     def want(self) -> None:
         """The next reading goes to the core, and it is read at once."""
@@ -38,19 +41,30 @@ class Sampling:
         if code == driver.READING:
             self.readings += 1
             self._told = 0
+            self._trouble = 0
             self._reading(now)
         elif code == driver.IDENTITY:
+            self._identified = True
+        elif code == driver.SILENT:
+            self._trouble = events.METER_SILENT
+        elif code == driver.REFUSED:
+            self._trouble = events.METER_REFUSED
+        if self._identified:
             self._identity()
-        elif code == driver.SILENT or code == driver.REFUSED:
-            kind = events.METER_SILENT if code == driver.SILENT else events.METER_REFUSED
-            if self.meter.reason != self._told:
-                self._told = self.meter.reason
-                print(self.meter.explain())
-            event = self._inbox.claim(kind)
-            if event:
-                event[1] = self.meter.reason
-                self._inbox.commit()
-            self._wanted = True  # the first reading after trouble is news
+        if self._trouble:
+            self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        if self.meter.reason != self._told:
+            self._told = self.meter.reason
+            print(self.meter.explain())
+            forget("wallbox.drivers", "meter_texts")
+        event = self._inbox.claim(self._trouble)
+        if event:
+            event[1] = self.meter.reason
+            self._inbox.commit()
+            self._trouble = 0
+        self._wanted = True  # the first reading after trouble is news
 
     def _reading(self, now: int) -> None:
         reading = self.meter.reading
@@ -90,3 +104,4 @@ class Sampling:
             event[1] = self.meter.identity.meter_id
             event[2] = self.meter.identity.pack()
             self._inbox.commit()
+            self._identified = False
