@@ -35,18 +35,21 @@ class Entry:
     fields: dict[str, Value]
 
 
+FACTS = decisions.facts()
+
+
 class NoSuchBox(Exception):
     """One line: which box, and which there are."""
 
 
 def kind_names() -> list[str]:
     """Every kind of record that has a name, in the order of its number."""
-    return [decisions.FACTS[number][0] for number in sorted(decisions.FACTS)]
+    return [FACTS[number][0] for number in sorted(FACTS)]
 
 
 def kind_numbers(kinds: Sequence[str]) -> list[int]:
     """The numbers of kinds, whatever their case. ValueError names one that is not known."""
-    known = {fact[0]: number for number, fact in decisions.FACTS.items()}
+    known = {fact[0]: number for number, fact in FACTS.items()}
     for name in kinds:
         if name.upper() not in known:
             raise ValueError(f"no kind of record is called {name}; there are {', '.join(known)}")
@@ -110,7 +113,7 @@ def entry(serial: str, record: Record) -> Entry:
     except ValueError:
         values = None
     if values is not None:
-        name, specification = decisions.FACTS[record.kind]
+        name, specification = FACTS[record.kind]
         fields = {
             field: _value(name, field, value)
             for field, value in zip(names(specification), values[1:], strict=True)

@@ -51,7 +51,7 @@ def print_json(lines: Iterable[dict[str, object]]) -> None:
 def print_entries_csv(entries: Iterable[Entry]) -> None:
     """One row a record; a column for every field that any kind has, empty where it has not."""
     names = list(
-        dict.fromkeys(name for fact in decisions.FACTS.values() for name in fields.names(fact[1]))
+        dict.fromkeys(name for fact in decisions.facts().values() for name in fields.names(fact[1]))
     )
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow([*_COLUMNS, *names, "payload"])

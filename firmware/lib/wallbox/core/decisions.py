@@ -51,33 +51,36 @@ REASONS = (
 REASON_EV_DISCONNECTED = const(1)
 REASON_POWER_LOSS = const(5)
 
-# kind: (name, fields); what tells of energy begins with the register and its meter
-FACTS = {
-    BOOT: ("BOOT", "cause 1,firmware 0"),
-    CLOCK: ("CLOCK", "utc_ms 6,before_utc_s 4,before_quality 1"),
-    METER: ("METER", "register_wh 5,meter_id 4,identity 0"),
-    INTERVAL: (
-        "INTERVAL",
-        "register_wh 5,meter_id 4,energy_wh 4,end_utc_s 4,end_quality 1,interval_s 2,flags 1",
-    ),
-    GAP_BEGIN: ("GAP_BEGIN", "register_wh 5,meter_id 4,from_utc_s 4,from_quality 1,cause 1"),
-    GAP_END: (
-        "GAP_END",
-        "register_wh 5,meter_id 4,energy_wh 4,from_utc_s 4,from_quality 1,cause 1",
-    ),
-    SESSION_BEGIN: ("SESSION_BEGIN", "register_wh 5,meter_id 4,session 4"),
-    SESSION_END: (
-        "SESSION_END",
-        "register_wh 5,meter_id 4,session 4,energy_wh 4,begin_utc_s 4,begin_quality 1,reason 1,"
-        "status 1",
-    ),
-    FAULT: ("FAULT", "refusal 1,detail 4"),
-    CONFIGURATION: ("CONFIGURATION", "digest 0"),
-    STATE: ("STATE", "state 0"),
-    WATERMARK: ("WATERMARK", "acknowledged 4"),
-}
+# name and fields, a line a kind; what tells of energy begins with the register and its meter
+FACTS = (
+    "BOOT cause 1,firmware 0\n"
+    "CLOCK utc_ms 6,before_utc_s 4,before_quality 1\n"
+    "METER register_wh 5,meter_id 4,identity 0\n"
+    "INTERVAL register_wh 5,meter_id 4,energy_wh 4,end_utc_s 4,end_quality 1,interval_s 2,flags 1\n"
+    "GAP_BEGIN register_wh 5,meter_id 4,from_utc_s 4,from_quality 1,cause 1\n"
+    "GAP_END register_wh 5,meter_id 4,energy_wh 4,from_utc_s 4,from_quality 1,cause 1\n"
+    "SESSION_BEGIN register_wh 5,meter_id 4,session 4\n"
+    "SESSION_END register_wh 5,meter_id 4,session 4,energy_wh 4,begin_utc_s 4,begin_quality 1,"
+    "reason 1,status 1\n"
+    "FAULT refusal 1,detail 4\n"
+    "CONFIGURATION digest 0\n"
+    "STATE state 0\n"
+    "WATERMARK acknowledged 4"
+)
+_NUMBERS = bytes((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 61, 62))  # the lines' kinds
 
-_LAYOUTS = {kind: fields.layout(FACTS[kind][1]) for kind in FACTS}
+
+def facts() -> dict:
+    """{kind: (name, specification)} of all facts."""
+    rows = fields.table(FACTS)
+    return {_NUMBERS[line]: rows[line] for line in range(len(rows))}
+
+
+def _layouts(known: dict) -> dict:
+    return {kind: fields.layout(known[kind][1]) for kind in _NUMBERS}
+
+
+_LAYOUTS = _layouts(facts())
 
 
 def pack_into(buf, offset: int, fact) -> int:

@@ -38,32 +38,26 @@ E = const(4)
 F = const(5)
 NONE = const(6)
 
-# name, fields; the index is the kind
+# name and fields, a line a kind, in the order of their numbers; one text needs little RAM
 KINDS = (
-    ("TICK", ""),
-    ("CONFIG", "valid 1,installation_limit_ma 3,interval_s 2,digest 0"),
-    (
-        "BOOT",
-        "boot 2,cause 1,heartbeat_known 1,heartbeat_register_wh 5,heartbeat_utc_s 4,"
-        "heartbeat_quality 1,firmware 0",
-    ),
-    ("CLOCK", "utc_ms 6,quality 1"),
-    (
-        "METER_READING",
-        "register_wh 5,power_w -4,power_l1_w -3,power_l2_w -3,power_l3_w -3,current_l1_ma -3,"
-        "current_l2_ma -3,current_l3_ma -3,voltage_l1_mv 3,voltage_l2_mv 3,voltage_l3_mv 3,"
-        "frequency_mhz 3",
-    ),
-    ("METER_IDENTITY", "meter_id 4,identity 0"),
-    ("METER_SILENT", "reason 1"),
-    ("METER_REFUSED", "reason 1"),
-    ("PILOT", "letter 1,high_mv -2,low_mv -2"),
-    ("CONTACTOR", "closed 1"),
-    ("LINK", "code 1"),
-    ("LEDGER", "fill_permille 2,full 1,failed 1"),
+    "TICK\n"
+    "CONFIG valid 1,installation_limit_ma 3,interval_s 2,digest 0\n"
+    "BOOT boot 2,cause 1,heartbeat_known 1,heartbeat_register_wh 5,heartbeat_utc_s 4,"
+    "heartbeat_quality 1,firmware 0\n"
+    "CLOCK utc_ms 6,quality 1\n"
+    "METER_READING register_wh 5,power_w -4,power_l1_w -3,power_l2_w -3,power_l3_w -3,"
+    "current_l1_ma -3,current_l2_ma -3,current_l3_ma -3,voltage_l1_mv 3,voltage_l2_mv 3,"
+    "voltage_l3_mv 3,frequency_mhz 3\n"
+    "METER_IDENTITY meter_id 4,identity 0\n"
+    "METER_SILENT reason 1\n"
+    "METER_REFUSED reason 1\n"
+    "PILOT letter 1,high_mv -2,low_mv -2\n"
+    "CONTACTOR closed 1\n"
+    "LINK code 1\n"
+    "LEDGER fill_permille 2,full 1,failed 1"
 )
 
-_LAYOUTS = tuple([fields.layout(kind[1]) for kind in KINDS])
+_LAYOUTS = tuple([fields.layout(row) for _, row in fields.table(KINDS)])
 
 MAX_FIELDS = const(13)  # with the kind
 MAX_PACKED = const(80)  # bytes of the longest event that the box builds itself

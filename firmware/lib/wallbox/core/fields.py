@@ -18,6 +18,15 @@ def layout(specification: str) -> bytes:
     return bytes([width if width >= 0 else _SIGNED - width for width in widths])
 
 
+def table(text: str) -> list:
+    """Lines of a name and, behind a space, a specification: [(name, specification), ...]."""
+    rows = []
+    for line in text.split("\n"):
+        name, _, specification = line.partition(" ")
+        rows.append((name, specification))
+    return rows
+
+
 def names(specification: str) -> list:
     """The names of a specification's fields."""
     if not specification:

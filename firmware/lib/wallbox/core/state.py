@@ -32,10 +32,7 @@ FLEETING = (
     "refusals 4,limit_ma 3,due 5"
 )
 
-ALL = LASTING + "," + FLEETING
-
-_NAMES = tuple(fields.names(ALL))
-_WIDTHS = fields.layout(ALL)
+_WIDTHS = fields.layout(LASTING) + fields.layout(FLEETING)
 _LASTING = len(fields.layout(LASTING))
 
 
@@ -43,7 +40,7 @@ class State:
     """The core's memory. Every field is an integer of the tables above; now is ms since boot."""
 
     def __init__(self):
-        for name in _NAMES:
+        for name in fields.names(LASTING) + fields.names(FLEETING):
             setattr(self, name, 0)
         self.gap_open = 1  # nothing is accounted before meter and clock are known
         self.letter = 6
@@ -58,22 +55,25 @@ class State:
 
 def pack_into(state, lasting: bool, buf) -> int:
     """Packs all fields, or only the lasting ones; returns the length."""
-    count = _LASTING if lasting else len(_NAMES)
-    values = [getattr(state, name) for name in _NAMES[:count]]
-    return fields.pack_into(buf, 0, _WIDTHS[:count], values)
+    names = fields.names(LASTING)
+    if not lasting:
+        names += fields.names(FLEETING)
+    values = [getattr(state, name) for name in names]
+    return fields.pack_into(buf, 0, _WIDTHS[: len(names)], values)
 
 
 def restore(state, buf) -> None:
     """Reads lasting fields; those that an older firmware did not know keep their value."""
     offset = 0
     value = [0]
+    names = fields.names(LASTING)
     for index in range(_LASTING):
         if offset >= len(buf):
             return
         widths = _WIDTHS[index : index + 1]
         following = offset + fields.size(widths)
         fields.unpack_into(value, 0, widths, buf, offset, following)
-        setattr(state, _NAMES[index], value[0])
+        setattr(state, names[index], value[0])
         offset = following
 
 

@@ -1,16 +1,26 @@
 """The lamp: one RGB light, a colour and a rhythm for each state."""
 
-# colour (red, green, blue), ms lit, ms dark; index = core/status.py
-PATTERNS = (
-    ((0, 1, 0), 1000, 0),  # Available: steady green
-    ((0, 0, 1), 500, 500),  # Preparing: blue, slow
-    ((0, 0, 1), 1000, 0),  # Charging: steady blue
-    ((1, 1, 0), 500, 500),  # SuspendedEVSE: yellow, slow
-    ((0, 0, 1), 100, 1900),  # SuspendedEV: blue, a flash now and then
-    ((0, 1, 0), 250, 250),  # Finishing: green, quick
-    ((1, 1, 0), 1000, 0),  # Unavailable: steady yellow
-    ((1, 0, 0), 250, 250),  # Faulted: red, quick
+from micropython import const
+
+_RED = const(1)
+_GREEN = const(2)
+_YELLOW = const(3)
+_BLUE = const(4)
+
+# colour, ms lit, ms dark; a line a state of core/status.py
+# fmt: off
+_PATTERNS = (
+    _GREEN, 1000, 0,  # Available: steady green
+    _BLUE, 500, 500,  # Preparing: blue, slow
+    _BLUE, 1000, 0,  # Charging: steady blue
+    _YELLOW, 500, 500,  # SuspendedEVSE: yellow, slow
+    _BLUE, 100, 1900,  # SuspendedEV: blue, a flash now and then
+    _GREEN, 250, 250,  # Finishing: green, quick
+    _YELLOW, 1000, 0,  # Unavailable: steady yellow
+    _RED, 250, 250,  # Faulted: red, quick
 )
+# fmt: on
+_FAULTED = const(7)
 
 
 class Lamp:
@@ -18,18 +28,17 @@ class Lamp:
 
     def __init__(self, red, green, blue):
         self._pins = (red, green, blue)
-        self._pattern = PATTERNS[7]
-        self._lit = -1
+        self.show(_FAULTED)
 
     def show(self, status: int) -> None:
-        self._pattern = PATTERNS[status]
+        self._at = 3 * status
         self._lit = -1
 
     def service(self, now: int) -> None:
         """Call every 50 ms or so."""
-        colour, lit_ms, dark_ms = self._pattern
-        lit = 1 if now % (lit_ms + dark_ms) < lit_ms else 0
+        lit_ms = _PATTERNS[self._at + 1]
+        lit = 1 if now % (lit_ms + _PATTERNS[self._at + 2]) < lit_ms else 0
         if lit != self._lit:
             self._lit = lit
             for index in range(3):
-                self._pins[index].value(colour[index] & lit)
+                self._pins[index].value(_PATTERNS[self._at] >> index & lit)
