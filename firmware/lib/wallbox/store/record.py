@@ -126,12 +126,12 @@ class Chain:
         record[total - TAIL] = check & 0xFF
         record[total - TAIL + 1] = check >> 8
         self._mac = self._finish(hashlib.sha256(chained).digest())
-        struct.pack_into("8s", record, total - MAC_SIZE, self._mac)
+        struct.pack_into("<8s", record, total - MAC_SIZE, self._mac)
         return total
 
     def accept(self) -> None:
         """The record just composed becomes the one before."""
-        struct.pack_into("8s", self.previous, 0, self._mac)
+        struct.pack_into("<8s", self.previous, 0, self._mac)
 
     def follows(self, length: int) -> bool:
         """True if the record under work carries the mac that `previous` and the key give."""

@@ -104,7 +104,7 @@ class Scan:
             if offset + max(length, MARK_SIZE) <= size:
                 if offset + max(length, MARK_SIZE) > self._end:
                     self._load(sector, offset)
-                    at = 0
+                    continue  # read again, the length may be another one
                 if LENGTH_MIN <= length <= LENGTH_MAX:
                     sequence = number(window, at + 2, 4)
                     if low <= sequence <= high and length_at(window, at, at + length):
