@@ -98,15 +98,17 @@ def test_wifi_goes_and_comes_back(make_box, mosquitto, operator):
 def test_the_first_publish_after_a_cut_is_soon(make_box, proxy, operator):
     box = make_box(proxy.port).start(write=10)
     operator.wait(10)
+    box.wait_report(codes.DELIVERED)
     waits = []
     for number in range(10):
-        since = len(box.lines)
+        since, reports = len(box.lines), len(box.reports)
         proxy.cut()
-        lost = box.line("report", since)["ms"]
-        box.wait_report(codes.LINK_UP, since=len(box.reports) - 1)
-        waits.append([line for line in box.lines[since:] if "report" in line][1]["ms"] - lost)
+        box.wait_report(codes.LINK_UP, since=reports)
+        lost, up = [line["ms"] for line in box.lines[since:] if "report" in line][:2]
+        waits.append(up - lost)
         box.tell("write 1")
         operator.wait(11 + number)
+        box.wait_report(codes.DELIVERED, since=reports)
     assert sorted(waits)[-2] < 500
     delivered(box, operator)
 

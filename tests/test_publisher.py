@@ -66,6 +66,17 @@ def test_the_status_goes_out_at_most_once_a_second():
     assert 4 <= len(box.broker.publishes) - before <= 6
 
 
+def test_a_status_that_is_too_long_is_left_out():
+    box = drained(1)
+    before = len(box.broker.publishes)
+    for length, sent in ((1537, 0), (1536, 1)):
+        box.publisher.status = lambda: b"x" * length  # noqa: B023
+        box.publisher.status_wanted = True
+        box.run(2000)
+        assert len(box.broker.publishes) - before == sent
+    assert box.publisher.too_long == 1
+
+
 def test_farewell():
     box = drained(1)
     assert box.publisher.farewell()

@@ -57,6 +57,7 @@ class Publisher:
         self.rewinds = 0
         self.probes = 0
         self.ignored = 0  # messages on other topics, commands without a handler
+        self.too_long = 0  # statuses that were not published
         self.refused = 0  # statements that are not authentic
 
     # --- for the session ---
@@ -193,6 +194,8 @@ class Publisher:
 
     def _copy(self, buf):
         data = self.status()
-        assert len(data) <= len(buf), "status too long"
+        if len(data) > len(buf):
+            self.too_long += 1
+            return 0
         buf[: len(data)] = data
         return len(data)

@@ -16,7 +16,7 @@ _CONNECT_TIMEOUT_MS = const(10000)
 _LATE_MIN_MS = const(1000)
 _LATE_MAX_MS = const(60000)
 _LONGEST_RECORD = const(254)
-_PAYLOAD_MAX = const(1024)  # of `publish`
+_PAYLOAD_MAX = const(1536)  # of `publish`
 _LEDGER_FLAGS = const(2)  # QoS 1
 
 CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
@@ -286,13 +286,14 @@ class Session:
             self.timed_at = self.now
 
     def publish(self, topic, flags, build):
-        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes, up to 1,024 bytes.
+        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes into 1,536 bytes.
 
-        False: not now, there is no room.
+        Nothing goes out if it writes nothing. False: not now, there is no room.
         """
         at = packets.payload_at(self.end, topic, flags)
         if not self.up or at + _PAYLOAD_MAX > self.out_limit:
             return False
         length = build(self.out[at : at + _PAYLOAD_MAX])
-        self.end = packets.publish(self.out, self.end, topic, flags, 0, length)
+        if length:
+            self.end = packets.publish(self.out, self.end, topic, flags, 0, length)
         return True
