@@ -11,11 +11,13 @@ from wallbox.store.ring import Ring
 
 from hw.sim.flash import NorFlash, Partition
 from hw.sim.flash_faults import (
+    ASLEEP,
     ERASE_FAILS,
     ERASE_IGNORED,
     PROGRAM_FAILS,
     PROGRAM_IGNORED,
     FaultyFlash,
+    PowerCut,
 )
 from tests import spec_reader
 from tests.test_ring import KEY, NAME, PER_SECTOR, SECTOR, fill, mounted, sequences
@@ -112,6 +114,22 @@ def test_a_bad_sector_costs_no_record(fault):
     newest = ring.next_sequence - 1
     assert sequences(mounted(flash), newest - 49) == list(range(newest - 49, newest + 1))
     assert ring.damaged
+
+
+def test_a_sector_whose_header_may_have_been_begun_is_erased_again():
+    flash = FaultyFlash(8 * SECTOR)
+    ring = mounted(flash)
+    fill(ring, PER_SECTOR)
+    assert ring.erase_ahead()
+    flash.cut_in(1, ASLEEP)
+    with pytest.raises(PowerCut):
+        fill(ring, 1)
+    flash.power_on()
+    assert flash.erase_count(1) == 1
+    ring = mounted(flash)
+    assert flash.erase_count(1) == 2
+    fill(ring, 1)
+    assert sequences(mounted(flash)) == list(range(1, PER_SECTOR + 2))
 
 
 def test_a_flash_that_fails_everywhere_is_one_line():

@@ -36,6 +36,11 @@ print(*torture.run({seed % 1_000_000}, {CUTS_ON_MICROPYTHON}))
     ]
 
 
+@pytest.mark.parametrize("once_failed", [2121, 100609])
+def test_runs_that_once_failed(once_failed):
+    torture.run(once_failed, 500)
+
+
 class Story:
     """Appends until the power goes off in operation `cut`; `promised` is what came back."""
 
