@@ -28,5 +28,7 @@ except KeyboardInterrupt:
     print("stopped from the keyboard: contactor open; a reset starts the box again")
 except BaseException as error:
     machine.Pin(CONTACTOR, machine.Pin.OUT, value=0)
-    crash.record(error)
-    machine.reset()
+    try:
+        crash.record(error)
+    finally:
+        machine.reset()

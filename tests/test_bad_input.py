@@ -14,6 +14,7 @@ from host.demo.balance import draw_up
 from host.demo.scene import Scene
 from host.demo.story import settled
 from hw.sim.broker import INSTALL_HINT, Mosquitto, mosquitto_path
+from hw.sim.world import World
 
 
 @pytest.fixture
@@ -187,3 +188,10 @@ def test_a_box_without_its_key_writes_nothing_and_can_be_provisioned(scene):
     ledger = scene.world.box.flash_path.read_bytes()[part.offset : part.offset + part.size]
     assert set(ledger) == {0xFF}
     assert "42" in mpremote(scene, "exec", "print(6 * 7)")
+
+
+def test_a_lack_of_memory_is_counted_and_latched_and_never_a_loop():
+    with World(broker=None, heap="56wK") as world:  # the modules copied into RAM: far too little
+        world.box.wait_for("fault: the agent failed 3 times in a row", 20)
+        assert world.box.boots == 4
+        world.box.wait_for("MemoryError")

@@ -1,5 +1,7 @@
 """Our own bugs: written down, counted, and after three boots in a row a latched fault, no loop."""
 
+import asyncio
+import gc
 import io
 import sys
 
@@ -12,14 +14,17 @@ _SPACE = "wallbox"
 
 
 def record(error: BaseException) -> None:
-    """Keeps the traceback where `text()` finds it after the reset, and counts."""
+    """Counts, and keeps the traceback where `text()` finds it after the reset."""
+    asyncio.new_event_loop()  # lets go of the tasks: lack of memory may be why we are here
+    gc.collect()
+    store = esp32.NVS(_SPACE)
+    store.set_i32("crashes", count() + 1)
+    store.commit()
     buffer = io.StringIO()
     sys.print_exception(error, buffer)
     text = buffer.getvalue()
     print(text)
-    store = esp32.NVS(_SPACE)
     store.set_blob("crash", text[-_TEXT_MAX:].encode())
-    store.set_i32("crashes", count() + 1)
     store.commit()
 
 
