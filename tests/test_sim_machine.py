@@ -265,3 +265,19 @@ def test_spi_speaks_to_what_the_world_puts_there():
 def test_the_chip_has_its_own_identity():
     lines = printed("import machine\nprint(machine.unique_id(), machine.freq())")
     assert lines == ["b'$\\n\\xc4\\x00\\x00\\x01' 160000000"]
+
+
+def test_the_heaps_figures_are_those_of_the_interpreter():
+    lines = printed(
+        """
+        import esp32, gc
+        total, free, largest, least = esp32.idf_heap_info(esp32.HEAP_DATA)[0]
+        print(total - free > 20_000, 0 < least <= free, 0.8 * free < largest <= free)
+        block = bytearray(largest - 2048)
+        _, left, second, _ = esp32.idf_heap_info(esp32.HEAP_DATA)[0]
+        print(abs(free - left - len(block)) < 512, second < 20_000)
+        print(esp32.idf_heap_info(esp32.HEAP_DATA)[0][3] <= left)
+        print(esp32.idf_heap_info(esp32.HEAP_EXEC))
+        """
+    )
+    assert lines == ["True True True", "True True", "True", "[]"]

@@ -24,6 +24,7 @@ _TRACE_MS = const(10_000)
 _WATERMARK_MS = const(3_600_000)  # one that is lost is only asked for again
 _HEALTHY_MS = const(60_000)  # after that long a boot was no crash
 _REPORT_MS = const(30_000)
+_IN_SIZE = const(512)  # an acknowledgement has 20 bytes and its topic
 _RECOVER_MS = const(60_000)  # between two attempts to go on after the ledger took nothing
 
 
@@ -260,6 +261,8 @@ def _load_config() -> tuple:
 
 def _meter(values: dict):
     chosen = meter_maps.find(values["meter.model"])
+    for maker in ("abb", "eastron", "gavazzi", "inepro"):
+        forget("wallbox.drivers.maps", maker)
     baud = values["meter.baud"] or chosen.baud
     parity = values["meter.parity"] or chosen.parity
     uart = machine.UART(
@@ -282,6 +285,7 @@ def _link_config(values: dict) -> dict:
         if key.startswith("broker.") and values[key] != "":
             chosen[key[7:]] = values[key]
     chosen["tls"] = values["broker.tls"] != "none"
+    chosen["in_size"] = _IN_SIZE
     return chosen
 
 

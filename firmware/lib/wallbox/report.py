@@ -32,7 +32,10 @@ class Report:
             self.minimum_free = free
 
     def build(self) -> bytes:
-        return json.dumps(self.tree()).encode()
+        tree = self.tree()
+        text = json.dumps(tree).encode()
+        self.watch()  # while tree and text are there: nothing else needs as much at once
+        return text
 
     def tree(self) -> dict:
         state = self._agent.state

@@ -1,5 +1,6 @@
 """`esp32` of MicroPython: partitions of the simulated flash and non-volatile storage."""
 
+import gc
 import struct
 
 import _flash
@@ -137,8 +138,33 @@ class NVS:
         _nvs.commit()
 
 
+_least_free = 0
+
+
 def idf_heap_info(capabilities):
-    return [(161600, 60000, 40960, 40960)]
+    """[(total, free, largest free block, least ever free)] of the interpreter's own heap."""
+    global _least_free
+    if not capabilities & HEAP_DATA:
+        return []
+    gc.collect()
+    free = gc.mem_free()
+    if not 0 < _least_free < free:
+        _least_free = free
+    return [(free + gc.mem_alloc(), free, _largest(free), _least_free)]
+
+
+def _largest(free):
+    """Found by trying: this heap cannot grow, and an allocation that fails collects first."""
+    low, high = 0, free // 64 + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            bytearray(middle * 64)
+            low = middle
+        except MemoryError:
+            high = middle
+    gc.collect()
+    return low * 64
 
 
 def mcu_temperature():
