@@ -36,6 +36,7 @@ class Entry:
 
 
 FACTS = decisions.facts()
+REFUSALS = [name for name, _ in refusals.table()]
 
 
 class NoSuchBox(Exception):
@@ -146,7 +147,7 @@ def _value(kind: str, field: str, value: int | bytes) -> Value:
     if field == "status":
         return _named(session.STATUS, value)
     if field == "refusal":
-        return refusals.TABLE[value][0] if value < len(refusals.TABLE) else str(value)
+        return REFUSALS[value] if value < len(REFUSALS) else str(value)
     return value
 
 
