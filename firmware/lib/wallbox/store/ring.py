@@ -12,6 +12,8 @@ from .writer import Writer
 
 __all__ = ("LedgerFull", "Ring", "StoreError")
 
+_ZEROS = b"\0" * MARK_SIZE
+
 
 class Ring(Writer):
     """`overwrite`: the oldest records make room; otherwise only acknowledged ones do.
@@ -82,6 +84,11 @@ class Ring(Writer):
                 self._write_mark(mark, void_from)
                 self._offset = mark + MARK_SIZE
                 return
+            # An earlier mount may have begun to void the newest record, and nothing follows
+            # in this sector that would void its mark.
+            mark = self._newest_offset + self.longest
+            if self._newest_offset and mark + MARK_SIZE <= self.size:
+                self._program(self.head, _ZEROS, mark)
         except OSError:
             self.damage(self.head, void_from)
         self._ahead = -1  # it may hold an interrupted header

@@ -117,7 +117,8 @@ class Scan:
                     self._add_void(number(window, at + 2, 2), offset + MARK_SIZE)
                     offset += MARK_SIZE
                     continue
-            self.dirty = True
+            if length:
+                self.dirty = True
             offset += 1
         return False
 
