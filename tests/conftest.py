@@ -8,6 +8,7 @@ import shutil
 import hypothesis
 import pytest
 
+from host.demo.scene import Scene
 from tests.interpreter import Interpreter
 from tests.mosquitto import Mosquitto, mosquitto_path
 
@@ -31,6 +32,15 @@ def mosquitto(tmp_path):
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """Box, world, mosquitto and collector; the mains are off, intervals last 2 s."""
+    if mosquitto_path() is None:
+        pytest.skip(NO_MOSQUITTO)
+    with Scene(tmp_path, "mosquitto", interval_s=2, meter="sdm630") as scene:
+        yield scene
 
 
 @pytest.fixture(scope="session")

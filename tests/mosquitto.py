@@ -13,17 +13,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hw.sim.broker import mosquitto_path
+
 START_TIMEOUT_S = 10.0
 PORTS_FIRST = 20_000
 PORTS_EACH = 1_500
 PORT_RANGES = 8
 
 _ports = itertools.count()
-
-
-def mosquitto_path() -> str | None:
-    """The broker's program, also where Debian puts it and users have no path to."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 def free_port() -> int:

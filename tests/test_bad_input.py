@@ -7,22 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from host import image
 from host.demo.balance import draw_up
 from host.demo.scene import Scene
 from host.demo.story import settled
-from hw.sim.broker import INSTALL_HINT, Mosquitto, mosquitto_path
+from hw.sim.broker import Mosquitto, mosquitto_path
 from hw.sim.world import World
-
-
-@pytest.fixture
-def scene(tmp_path):
-    if mosquitto_path() is None:
-        pytest.skip(INSTALL_HINT)
-    with Scene(tmp_path, "mosquitto", interval_s=2, meter="sdm630") as scene:
-        yield scene
 
 
 def plug(scene: Scene) -> None:

@@ -2,23 +2,12 @@
 
 import random
 
-import pytest
-
 from host.demo.balance import draw_up
 from host.demo.scene import Scene
 from host.demo.story import settled
-from hw.sim.broker import INSTALL_HINT, mosquitto_path
 
 POWER_CUTS = 50
 BROKER_STOPS = 20
-
-
-@pytest.fixture
-def scene(tmp_path):
-    if mosquitto_path() is None:
-        pytest.skip(INSTALL_HINT)
-    with Scene(tmp_path, "mosquitto", interval_s=2, meter="sdm630") as scene:
-        yield scene
 
 
 def charging(scene: Scene) -> bool:
