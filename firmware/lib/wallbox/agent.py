@@ -18,7 +18,7 @@ class Agent:
         self.ledger = ledger
         self.trace = trace
         self.drivers = drivers
-        self.boot = boot
+        self.boot = min(boot, 0xFFFF)  # what a record holds; sequence numbers keep the order
         self.halted = False  # True while the ledger takes nothing: no power, no history
         self.trace_failed = False
         self.taken = 0

@@ -114,7 +114,7 @@ class Clock:
         if seconds < 1 << 31:
             seconds += 1 << 32  # era 1, from 2036 on
         utc_s = seconds - _NTP_1970
-        if utc_s < _EARLIEST_S:
+        if not _EARLIEST_S <= utc_s < 1 << 32:  # a record has 32 bits for it
             return 0
         return utc_s * 1000 + (int.from_bytes(answer[44:48], "big") * 1000 >> 32)
 
