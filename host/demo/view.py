@@ -19,7 +19,7 @@ _LINES = 18
 def picture(scene: Scene) -> RenderableType:
     """Box and operator side by side, the log below."""
     layout = Layout()
-    layout.split_column(Layout(name="top", size=13), Layout(log_panel(scene), name="log"))
+    layout.split_column(Layout(name="top", size=14), Layout(log_panel(scene), name="log"))
     layout["top"].split_row(Layout(_box_panel(scene)), Layout(_operator_panel(scene)))
     return layout
 
@@ -34,17 +34,25 @@ def _box_panel(scene: Scene) -> Panel:
     table.add_row("state", f"[bold]{status.get('state', '?')}[/] ({online})")
     table.add_row("refusals", ", ".join(status.get("refusals", [])) or "none")
     table.add_row("power", f"{status.get('power_w', 0) / 1000:.2f} kW")
-    amperes = "  ".join(f"{value / 1000:5.2f}" for value in status.get("current_ma", []))
-    table.add_row("current L1 L2 L3", f"{amperes} A")
-    table.add_row("register", f"{status.get('register_wh') or 0} Wh")
+    table.add_row("power L1 L2 L3", f"{_thousandths(status.get('power_phase_w'))} kW")
+    table.add_row("current L1 L2 L3", f"{_thousandths(status.get('current_ma'))} A")
+    table.add_row("register", _wh(status.get("register_wh")))
     session = status.get("session")
-    table.add_row("session", f"{session['energy_wh']} Wh" if session else "none")
+    table.add_row("session", _wh(session["energy_wh"]) if session else "none")
     ledger = status.get("ledger", {})
     table.add_row("ledger written", str(ledger.get("sequence", 0)))
     table.add_row("ledger acknowledged", str(ledger.get("acknowledged", 0)))
     table.add_row("clock, boot", f"{status.get('clock')}, {status.get('boot')}")
     table.add_row("heap free", f"{status.get('heap', {}).get('free', 0)} B")
     return Panel(table, title=f"box {status.get('serial', '')}, as it told last")
+
+
+def _thousandths(values: list[int] | None) -> str:
+    return "  ".join(f"{value / 1000:5.2f}" for value in values or ())
+
+
+def _wh(energy_wh: int | None) -> str:
+    return "not read since boot" if energy_wh is None else f"{energy_wh} Wh"
 
 
 def _operator_panel(scene: Scene) -> Panel:

@@ -48,6 +48,7 @@ class Report:
             "refusals": refusals.names(state.refusals),
             "register_wh": reading.register_wh if state.reading else None,
             "power_w": reading.power_w,
+            "power_phase_w": [reading.power_l1_w, reading.power_l2_w, reading.power_l3_w],
             "current_ma": [reading.current_l1_ma, reading.current_l2_ma, reading.current_l3_ma],
             "voltage_mv": [reading.voltage_l1_mv, reading.voltage_l2_mv, reading.voltage_l3_mv],
             "limit_ma": state.limit_ma,
