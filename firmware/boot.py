@@ -1,5 +1,6 @@
-# Contactor off before any other import. The board's pull-down does the same while the chip sleeps.
+# Contactor off before any other import, pilot at +12 V: what the board's resistors hold in a reset.
 import machine
-from board import CONTACTOR
+from board import CONTACTOR, PILOT_PWM
 
 machine.Pin(CONTACTOR, machine.Pin.OUT, value=0)
+machine.Pin(PILOT_PWM, machine.Pin.OUT, value=1)

@@ -1,8 +1,8 @@
-# One screen: run the box; whatever ends it opens the contactor, is written down, and resets.
+# Run the box; whatever ends it opens the contactor, is written down, and resets.
 import gc
 
 import machine
-from board import CONTACTOR
+from board import CONTACTOR, PILOT_PWM
 
 gc.threshold(4096)  # collect early and often: what lives stays together, and large blocks remain
 
@@ -11,10 +11,18 @@ from wallbox import crash  # noqa: E402
 WATCHDOG_MS = 30_000
 SERVICE_MS = 3_600_000  # at the REPL nobody feeds the watchdog
 
+
+def refuse():
+    """Contactor open, pilot at steady +12 V."""
+    machine.Pin(CONTACTOR, machine.Pin.OUT, value=0)
+    machine.PWM(machine.Pin(PILOT_PWM), freq=1000, duty_u16=65_535)
+
+
 watchdog = machine.WDT(timeout=WATCHDOG_MS)
+crash.note(machine.reset_cause())
 try:
     if crash.latched():
-        print("fault: the agent failed %d times in a row; wallbox.crash.clear() starts it again"
+        print("fault: the agent failed %d times in a row; crash.clear() and a reset start it again"
               % crash.MOST)
         watchdog = machine.WDT(timeout=SERVICE_MS)
     else:
@@ -23,11 +31,11 @@ try:
         box.run(watchdog)
         watchdog = machine.WDT(timeout=SERVICE_MS)
 except KeyboardInterrupt:
-    machine.Pin(CONTACTOR, machine.Pin.OUT, value=0)
+    refuse()
     watchdog = machine.WDT(timeout=SERVICE_MS)
     print("stopped from the keyboard: contactor open; a reset starts the box again")
 except BaseException as error:
-    machine.Pin(CONTACTOR, machine.Pin.OUT, value=0)
+    refuse()
     try:
         crash.record(error)
     finally:

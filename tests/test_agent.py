@@ -6,7 +6,7 @@ import random
 
 import pytest
 from wallbox.agent import Agent
-from wallbox.core import decisions, events
+from wallbox.core import decisions, events, refusals, status
 from wallbox.inbox import Inbox
 from wallbox.store.ledger import Ledger
 from wallbox.store.trace import Trace
@@ -36,7 +36,7 @@ class Drivers:
     def show(self, status: int) -> None:
         self.log.append(("lamp", status, self.ledger.next_sequence))
 
-    def want(self) -> None:
+    def want(self, now: int) -> None:
         self.log.append(("want", 1, self.ledger.next_sequence))
 
     @property
@@ -68,9 +68,9 @@ class Bench:
         self.agent = Agent(Inbox(), ledger, trace, self.drivers, ledger.last_boot + 1)
         self.recover()
 
-    def recover(self) -> None:
+    def recover(self, cause: int = events.POWER_UP) -> None:
         heartbeat = self.agent.trace.last_of(events.METER_READING)
-        boot = [events.BOOT, self.agent.boot, 1, 0, 0, 0, 0, b"test"]
+        boot = [events.BOOT, self.agent.boot, cause, 0, 0, 0, 0, b"test"]
         if heartbeat:
             reading = [0] * events.MAX_FIELDS
             events.unpack_into(reading, heartbeat[0], 0, len(heartbeat[0]))
@@ -197,12 +197,18 @@ def test_when_nothing_can_be_written_any_more_the_books_still_close_after_the_op
     while not bench.agent.halted:
         bench.quarter()
     assert bench.drivers.closed == 0
+    state = bench.agent.state
+    assert refusals.names(state.refusals) == ["LedgerFailure"]
+    assert status.NAMES[status.of(state)] == "Faulted" and state.contactor == 0
     bench.acknowledge()
-    bench.recover()
+    bench.recover(events.RESUMED)
     bench.ready()
     bench.pilot("A")
     bench.read(5)
     facts = bench.facts()
+    gap = [fact for fact in facts if fact[0] == decisions.GAP_END][-1]
+    assert gap[6] & decisions.GAP_STORAGE and not gap[6] & decisions.GAP_POWER
+    assert decisions.BOOT not in [fact[0] for fact in facts[-6:]], "it was no boot"
     ended = [fact for fact in facts if fact[0] == decisions.SESSION_END][-1]
     assert ended[4] == bench.register_wh - 1_000_000
 

@@ -169,6 +169,35 @@ def test_a_car_that_left_during_the_power_cut_ends_its_session_with_power_loss()
     assert decisions.REASONS[ended[7]] == "PowerLoss" and ended[4] == 1
 
 
+def test_a_session_whose_begin_nothing_but_the_ledger_knows_never_ends_below_it():
+    """Power cut right after SESSION_BEGIN, the car gone, the meter dead ever after."""
+    box = Player()
+    box.ready()
+    box.pilot("B")
+    box.read(add_wh=8)
+    after = box.survivor()
+    after.boot(2)
+    after.pilot("A")
+    after.now += 10_000
+    ended = next(fact for fact in after.tick() if fact[0] == decisions.SESSION_END)
+    assert ended[1] == 1_000_008 and ended[4] == 0 and ended[8] == 1
+
+
+@pytest.mark.parametrize(("cause", "reason"), [(1, "PowerLoss"), (3, "Reboot"), (5, "Reboot")])
+def test_what_ended_the_box_is_what_ends_the_session_of_a_car_that_left(cause, reason):
+    box = Player()
+    box.ready()
+    box.charge()
+    after = box.survivor()
+    after.boot(2, cause=cause)
+    after.pilot("A")
+    after.identity()
+    after.read()
+    assert decisions.REASONS[after.of_kind(decisions.SESSION_END)[-1][7]] == reason
+    lost = decisions.GAP_POWER if cause == 1 else decisions.GAP_RESTART
+    assert after.of_kind(decisions.GAP_BEGIN)[-1][5] == lost
+
+
 @pytest.mark.parametrize("jump_s", [7200, -7200, 400 * 86400])
 def test_a_jump_of_the_clock_is_a_fact_and_a_gap_and_loses_no_energy(jump_s):
     box = Player()

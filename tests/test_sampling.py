@@ -58,7 +58,7 @@ def test_every_ten_seconds_while_charging(feed):
 def test_at_once_when_it_is_wanted_or_the_current_moves(feed):
     feed.run(30)
     before = len(feed.seen)
-    feed.sampling.want()
+    feed.sampling.want(feed.line.now)
     feed.run(1)
     assert len(feed.seen) == before + 1
     feed.line.load(0, 0, 0)

@@ -5,8 +5,6 @@ from .core import decisions, engine, events
 from .store import StoreError
 
 FULL_PERMILLE = 970  # the rest is kept for what a running session still has to write
-_STEADY = 1000
-_FAULTED = 7
 
 
 class Agent:
@@ -33,7 +31,10 @@ class Agent:
         """Rebuilds the state from the ledger, then takes the events that begin a boot."""
         self._durable = engine.State()
         for kind, quality, utc_s, payload in self.ledger.recent():
-            fact = decisions.unpack(kind, payload)
+            try:
+                fact = decisions.unpack(kind, payload)
+            except ValueError:  # of a firmware with other fields
+                fact = None
             if fact is not None:
                 engine.recall(self._durable, fact, utc_s, quality)
         self.state = engine.State()
@@ -41,6 +42,7 @@ class Agent:
         snapshot = bytes(self._snapshot[:length])
         engine.recall(self.state, (decisions.STATE, snapshot), 0, 0)
         self.halted = False
+        self._ledger_told = -1
         self.take(config_event, now)
         self.take(boot_event, now)
 
@@ -53,7 +55,7 @@ class Agent:
             return
         for decision in engine.step(self.state, event, now):
             if decision[0] >= decisions.LEVELS:
-                self._perform(decision[0], decision[1])
+                self._perform(decision[0], decision[1], now)
             elif not self._write(decision, now):
                 return
         if event[0] == events.METER_READING:
@@ -65,9 +67,13 @@ class Agent:
         try:
             self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
         except StoreError as error:
-            if not self.trace_failed:
-                print("store:", error)
-            self.trace_failed = True
+            self.trace_lost(error)
+
+    def trace_lost(self, error: StoreError) -> None:
+        """Said once."""
+        if not self.trace_failed:
+            print("store:", error)
+        self.trace_failed = True
 
     def tell_ledger(self) -> None:
         """Offers the ledger's fill level to the core, when it has moved."""
@@ -84,7 +90,7 @@ class Agent:
             self.inbox.commit()
             self._ledger_told = told
 
-    def _perform(self, kind: int, value: int) -> None:
+    def _perform(self, kind: int, value: int, now: int) -> None:
         drivers = self.drivers
         if kind == decisions.CONTACTOR:
             drivers.contactor.set(value)
@@ -93,7 +99,7 @@ class Agent:
         elif kind == decisions.LAMP:
             drivers.lamp.show(value)
         elif kind == decisions.METER_WANTED:
-            drivers.sampling.want()
+            drivers.sampling.want(now)
 
     def _write(self, fact: tuple, now: int) -> bool:
         state = self.state
@@ -103,19 +109,22 @@ class Agent:
         try:
             self.ledger.append(fact[0], quality, self.boot, now, utc_s, self._payload, length)
         except StoreError as error:
-            self.halt(error)
+            self.halt(error, now)
             return False
         engine.recall(self._durable, fact, utc_s, quality)
         return True
 
-    def halt(self, error: StoreError) -> None:
-        """What cannot be stored is not sold. recover() ends it."""
-        if not self.halted:
-            print("store:", error)
+    def halt(self, error: StoreError, now: int) -> None:
+        """What cannot be stored is not sold: the core refuses power until recover() ends it."""
+        if self.halted:
+            return
+        print("store:", error)
         self.halted = True
         self.drivers.contactor.set(0)
-        self.drivers.pilot.set_duty(_STEADY)
-        self.drivers.lamp.show(_FAULTED)
+        failed = [events.LEDGER, self.ledger.fill_permille, 1, 1]
+        for decision in engine.step(self.state, failed, now):
+            if decision[0] >= decisions.LEVELS:
+                self._perform(decision[0], decision[1], now)
 
     def _state_source(self) -> tuple:
         length = engine.snapshot(self._durable, self._snapshot)

@@ -6,6 +6,7 @@ import io
 import sys
 
 import esp32
+import machine
 from micropython import const
 
 MOST = const(3)
@@ -13,17 +14,28 @@ _TEXT_MAX = const(1000)
 _SPACE = "wallbox"
 
 
+def note(reset_cause: int) -> None:
+    """An agent that the watchdog had to end has failed too."""
+    if reset_cause == machine.WDT_RESET:
+        _count()
+
+
+def _count() -> None:
+    store = esp32.NVS(_SPACE)
+    store.set_i32("crashes", count() + 1)
+    store.commit()
+
+
 def record(error: BaseException) -> None:
     """Counts, and keeps the traceback where `text()` finds it after the reset."""
     asyncio.new_event_loop()  # lets go of the tasks: lack of memory may be why we are here
     gc.collect()
-    store = esp32.NVS(_SPACE)
-    store.set_i32("crashes", count() + 1)
-    store.commit()
+    _count()
     buffer = io.StringIO()
     sys.print_exception(error, buffer)
     text = buffer.getvalue()
     print(text)
+    store = esp32.NVS(_SPACE)
     store.set_blob("crash", text[-_TEXT_MAX:].encode())
     store.commit()
 

@@ -13,6 +13,7 @@ from .drivers import meter as driver
 CHARGING_MS = const(10_000)
 IDLE_MS = const(60_000)
 _CHANGE_MA = const(1000)
+_SUSPECT_MS = const(10_000)  # between two events about values that were not believed
 
 
 class Sampling:
@@ -26,14 +27,26 @@ class Sampling:
         self._sent_at = -IDLE_MS
         self._sent_ma = 0
         self._wanted = True
+        self._wanted_at = 0
+        self._suspect_at = -_SUSPECT_MS
         self._told = 0  # the last trouble that was printed
         self._trouble = 0  # kind of an event for which the inbox had no room yet, 0 = none
         self._identified = False  # the same for the meter's identity
 
-    def want(self) -> None:
-        """The next reading goes to the core, and it is read at once."""
+    def want(self, now: int) -> None:
+        """A reading taken from now on goes to the core, and it is taken at once."""
         self._wanted = True
+        self._wanted_at = now
         self.meter.want()
+
+    def tell_again(self) -> None:
+        """Identity and trouble that last, for a core that has forgotten them."""
+        self._wanted = True
+        self._identified = self.meter.identity.meter_id != 0
+        if self.meter.blocked:
+            self._trouble = events.METER_REFUSED
+        elif self.meter.silent:
+            self._trouble = events.METER_SILENT
 
     def service(self, now: int) -> None:
         """Lets the driver work; call when meter.due."""
@@ -49,10 +62,21 @@ class Sampling:
             self._trouble = events.METER_SILENT
         elif code == driver.REFUSED:
             self._trouble = events.METER_REFUSED
+        elif code == driver.SUSPECT and now - self._suspect_at >= _SUSPECT_MS:
+            self._tell_suspect(now)
         if self._identified:
             self._identity()
         if self._trouble:
             self._tell_trouble()
+
+    def _tell_suspect(self, now: int) -> None:
+        """For the trace: a value was not believed. The driver reads it again."""
+        event = self._inbox.claim(events.METER_SUSPECT)
+        if event:
+            self._suspect_at = now
+            event[1] = self.meter.reason
+            event[2] = min(max(self.meter.refused_wh, 0), (1 << 40) - 1)
+            self._inbox.commit()
 
     def _tell_trouble(self) -> None:
         if self.meter.reason != self._told:
@@ -72,7 +96,7 @@ class Sampling:
         change_ma = current_ma - self._sent_ma
         cadence_ms = CHARGING_MS if self._charging() else IDLE_MS
         if not (
-            self._wanted
+            (self._wanted and reading.read_at_ms >= self._wanted_at)
             or now - self._sent_at >= cadence_ms
             or change_ma >= _CHANGE_MA
             or change_ma <= -_CHANGE_MA

@@ -35,7 +35,9 @@ PARTIAL = const(1)  # begins or ends inside its quarter
 GAP_POWER = const(1)
 GAP_METER = const(2)
 GAP_CLOCK = const(4)
-GAP_CAUSES = ("power", "meter", "clock")
+GAP_STORAGE = const(8)  # the ledger took nothing
+GAP_RESTART = const(16)  # a reset that was no power cut
+GAP_CAUSES = ("power", "meter", "clock", "storage", "restart")
 
 # stop reasons, OCPP 1.6 spelling
 REASONS = (
@@ -50,6 +52,7 @@ REASONS = (
 )
 REASON_EV_DISCONNECTED = const(1)
 REASON_POWER_LOSS = const(5)
+REASON_REBOOT = const(7)
 
 # name and fields, a line a kind; what tells of energy begins with the register and its meter
 FACTS = (

@@ -20,6 +20,11 @@ PILOT = const(8)
 CONTACTOR = const(9)
 LINK = const(10)
 LEDGER = const(11)
+METER_SUSPECT = const(12)  # one value was not believed, and is read again
+
+# cause of BOOT: that of machine.reset_cause(), or 0 when only the ledger had to be taken up again
+RESUMED = const(0)
+POWER_UP = const(1)
 
 # OCMF time status, worst first; from RELATIVE on the clock may be acted upon
 QUALITY = "UIRS"
@@ -54,7 +59,8 @@ KINDS = (
     "PILOT letter 1,high_mv -2,low_mv -2\n"
     "CONTACTOR closed 1\n"
     "LINK code 1\n"
-    "LEDGER fill_permille 2,full 1,failed 1"
+    "LEDGER fill_permille 2,full 1,failed 1\n"
+    "METER_SUSPECT reason 1,register_wh 5"
 )
 
 _LAYOUTS = tuple([fields.layout(row) for _, row in fields.table(KINDS)])

@@ -17,7 +17,7 @@ LEDGER_FULL = const(7)
 TABLE = (
     "ConfigurationInvalid The configuration is not valid; repair config.json over USB.\n"
     "PowerSwitchFailure The contactor does not follow its command; call the installer.\n"
-    "EVCommunicationError The control pilot is faulty; unplug the car and look at the cable.\n"
+    "EVCommunicationError The pilot shows a fault or a wish for ventilation; unplug the car.\n"
     "LedgerFailure The box cannot store what it measures; call the operator.\n"
     "MeterExchanged The sub-meter is not the one this box knows; call the operator.\n"
     "PowerMeterFailure The sub-meter's values are not plausible; call the installer.\n"

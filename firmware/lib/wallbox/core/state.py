@@ -9,7 +9,7 @@ LASTING = (
     "accounted_wh 5,accounted_utc_s 4,accounted_quality 1,"  # end of the last interval or gap
     "gap_open 1,gap_cause 1,gap_utc_s 4,gap_quality 1,"
     "session 4,"  # number of the running or the last session
-    "session_phase 1,session_begin_wh 5,session_utc_s 4,session_quality 1,session_reason 1"
+    "session_phase 1,session_begin_wh 5,session_utc_s 4,session_quality 1"
 )
 
 # known anew after each boot
@@ -23,7 +23,7 @@ FLEETING = (
     "meter_refused 1,"  # reason + 1, 0 = none
     "known_wh 5,known_utc_s 4,known_quality 1,"  # the last reading before the present event
     "boundary_utc_s 4,interval_partial 1,"  # where the running interval ends, 0 = none runs
-    "session_resumed 1,session_due 5,"
+    "session_reason 1,session_due 5,"
     "letter 1,"
     "contactor 1,contactor_at 5,contactor_closed 1,contactor_failed 1,"  # as told; as fed back
     "duty_permille 2,lamp 1,"

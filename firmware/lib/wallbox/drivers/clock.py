@@ -20,6 +20,7 @@ _RETRY_MS = const(15_000)
 _AGAIN_MS = const(1000)  # the second opinion
 _REFRESH_MS = const(3_600_000)
 _RELATIVE_MS = const(86_400_000)  # a day on the crystal alone is RELATIVE
+_UNANSWERED = const(4)
 _AGREE_MS = const(1000)  # two answers agree if they differ by no more
 
 
@@ -32,6 +33,8 @@ class Clock:
         self._rtc = rtc
         self._ticks = time.ticks_ms()
         self._now = 0
+        self._address = None  # resolved; forgotten after some questions without an answer
+        self._unanswered = 0
         self._socket: socket.socket | None = None
         self._packet = bytearray(48)
         self._token = bytes(8)
@@ -41,6 +44,11 @@ class Clock:
         self.offset_ms = 0  # UTC at now = 0
         self.quality = events.UNKNOWN
         self.due = 0
+
+    @property
+    def resolved(self) -> bool:
+        """False if asking the server means to wait for the DNS first, which blocks."""
+        return self._address is not None
 
     def now(self) -> int:
         """ms since boot."""
@@ -53,7 +61,7 @@ class Clock:
         """Takes the RTC's time, which outlives a reset but no power cut, as INFORMATIVE."""
         moment = self._rtc.datetime()
         utc_s = calendar.utc_s(*moment[:3], *moment[4:7])
-        if utc_s < _EARLIEST_S:
+        if utc_s < _EARLIEST_S or self.quality != events.UNKNOWN:
             return False
         self.offset_ms = utc_s * 1000 + moment[7] // 1000 - now
         self.quality = events.INFORMATIVE
@@ -81,10 +89,12 @@ class Clock:
         self._token = os.urandom(8)
         packet[40:48] = self._token  # comes back as originate: not our clock, but a secret
         try:
-            address = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_DGRAM)[0][-1]
+            if self._address is None:
+                found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_DGRAM)
+                self._address = found[0][-1]
             link = self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             link.setblocking(False)
-            link.connect(address)
+            link.connect(self._address)
             link.send(packet)
         except OSError:
             self._close()
@@ -99,9 +109,14 @@ class Clock:
         utc_ms = self._transmitted_ms(answer) if answer else 0
         if utc_ms:
             self._close()
+            self._unanswered = 0
             return self._believe(utc_ms + (now - self._sent_at) // 2 - now, now)
         if now - self._sent_at >= _ANSWER_MS:
             self._close()
+            self._unanswered += 1
+            if self._unanswered >= _UNANSWERED:
+                self._unanswered = 0
+                self._address = None
         return False
 
     def _transmitted_ms(self, answer: bytes) -> int:

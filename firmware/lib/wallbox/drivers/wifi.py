@@ -5,6 +5,7 @@ from micropython import const
 _ATTEMPT_MS = const(20_000)  # a connect() that took longer is given up
 _ATTEMPTS = const(5)  # then the radio is switched off and on
 _POLL_MS = const(500)
+_PAUSE_MS = const(5000)  # after an error of the radio
 
 
 class Wifi:
@@ -28,8 +29,8 @@ class Wifi:
         self.up = self._wlan.isconnected()
         if self.up:
             self._connecting = False
-            self._attempts = 0
-        elif not self._connecting or now >= self._attempt_until:
+            self._attempts = self._attempt_until = 0
+        elif now >= self._attempt_until:
             self._connect(now)
         return self.up != was_up
 
@@ -51,6 +52,7 @@ class Wifi:
             self._wlan.connect(self._ssid, self._password)
             self._attempts += 1
             self._connecting = True
-        except OSError:
+        except (OSError, RuntimeError):  # the ESP32 has both, after trouble with its radio
             self._connecting = False
             self._attempts = _ATTEMPTS
+            self._attempt_until = now + _PAUSE_MS

@@ -10,7 +10,7 @@ def handle(state, event, now: int, out: list) -> None:
         state.installation_limit_ma = event[2]
         state.interval_s = event[3]
         out.append((decisions.CONFIGURATION, event[4]))
-    elif kind == events.BOOT:
+    elif kind == events.BOOT and event[2] != events.RESUMED:
         out.append((decisions.BOOT, event[2], event[7]))
 
 

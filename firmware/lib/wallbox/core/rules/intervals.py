@@ -68,13 +68,18 @@ def _after_power_cut(state, event, out: list) -> None:
     state.boundary_utc_s = 0
     if not state.accounted:
         return
+    cause = decisions.GAP_RESTART
+    if event[2] == events.POWER_UP:
+        cause = decisions.GAP_POWER
+    elif event[2] == events.RESUMED:
+        cause = decisions.GAP_STORAGE
     if state.gap_open:
-        state.gap_cause |= decisions.GAP_POWER
+        state.gap_cause |= cause
         return
     register_wh, utc_s, quality = state.accounted_wh, state.accounted_utc_s, state.accounted_quality
     if event[3] and event[4] >= register_wh and event[5] >= utc_s:
         register_wh, utc_s, quality = event[4], event[5], event[6]
-    _open_gap(state, decisions.GAP_POWER, register_wh, utc_s, quality, out)
+    _open_gap(state, cause, register_wh, utc_s, quality, out)
 
 
 def _open_gap(state, cause: int, register_wh: int, utc_s: int, quality: int, out: list) -> None:

@@ -39,7 +39,7 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
 def handle(state, event, now: int, out: list) -> None:
     """Called after all other rules, since it begins only if none refuses."""
     if event[0] == events.BOOT:
-        _after_power_cut(state, now)
+        _after_reset(state, event[2])
     elif event[0] == events.PILOT:
         _plug(state, event[1], now)
     fresh = read_now(state, event, now)
@@ -55,13 +55,16 @@ def handle(state, event, now: int, out: list) -> None:
             want(state)
 
 
-def _after_power_cut(state, now: int) -> None:
-    if state.session_phase == OPEN:
-        state.session_resumed = 1
-    elif state.session_phase == ENDING:
-        state.session_due = now + _END_MS
+def _after_reset(state, cause: int) -> None:
+    """A session of the ledger is open; whether its car is still here, the pilot will tell."""
+    if state.session_phase != OPEN:
+        return
+    if cause == events.RESUMED:
+        state.session_reason = decisions.REASON_EV_DISCONNECTED
+    elif cause == events.POWER_UP:
+        state.session_reason = decisions.REASON_POWER_LOSS
     else:
-        state.session_phase = NONE
+        state.session_reason = decisions.REASON_REBOOT
 
 
 def _plug(state, letter: int, now: int) -> None:
@@ -69,15 +72,10 @@ def _plug(state, letter: int, now: int) -> None:
         if state.session_phase == OPEN:
             state.session_phase = ENDING
             state.session_due = now + _END_MS
-            state.session_reason = (
-                decisions.REASON_POWER_LOSS
-                if state.session_resumed
-                else decisions.REASON_EV_DISCONNECTED
-            )
         elif state.session_phase == PENDING:
             state.session_phase = NONE
     elif letter <= events.D:
-        state.session_resumed = 0
+        state.session_reason = decisions.REASON_EV_DISCONNECTED
         if state.session_phase == NONE:
             state.session_phase = PENDING
 
@@ -88,12 +86,13 @@ def _begin(state, out: list) -> None:
     state.session_begin_wh = state.register_wh
     state.session_utc_s = state.reading_utc_s
     state.session_quality = state.reading_quality
-    state.session_resumed = 0
     out.append((decisions.SESSION_BEGIN, state.register_wh, state.meter_id, state.session))
 
 
 def _end(state, status: int, out: list) -> None:
-    register_wh = state.register_wh if state.reading else state.accounted_wh
+    register_wh = state.register_wh
+    if not state.reading:
+        register_wh = max(state.accounted_wh, state.session_begin_wh)
     out.append(
         (
             decisions.SESSION_END,

@@ -1,0 +1,99 @@
+"""Builds the parts of the box from its board, its configuration and its identity."""
+
+import board
+import esp32
+import machine
+from micropython import const
+
+from . import forget
+from .drivers import contactor, lamp, meter, meter_maps, pilot
+
+CONFIG_FILE = "config.json"
+
+_IN_SIZE = const(512)  # an acknowledgement has 20 bytes and its topic
+
+
+def ledger_key() -> bytes:
+    """The 32 bytes that sign the rings, b"" on a box that was not provisioned."""
+    key = bytearray(32)
+    try:
+        length = esp32.NVS("wallbox").get_blob("ledger_key", key)
+    except OSError:
+        return b""
+    return bytes(key) if length == 32 else b""
+
+
+def configuration() -> tuple:
+    """(values, None), or values that refuse everything with the error's text."""
+    from . import config
+
+    try:
+        values, error = config.load(CONFIG_FILE), None
+    except config.ConfigError as wrong:
+        values, error = config.DEFAULTS, str(wrong)
+    values["digest"] = config.digest(values)
+    forget("wallbox", "config")
+    return values, error
+
+
+def build_meter(values: dict):
+    """The meter's driver on its UART."""
+    chosen = meter_maps.find(values["meter.model"])
+    for maker in ("abb", "eastron", "gavazzi", "inepro"):
+        forget("wallbox.drivers.maps", maker)
+    baud = values["meter.baud"] or chosen.baud
+    parity = values["meter.parity"] or chosen.parity
+    uart = machine.UART(
+        board.METER_UART,
+        baudrate=baud,
+        bits=8,
+        parity=None if parity == "N" else "EO".index(parity),
+        stop=1,
+        tx=board.METER_TX,
+        rx=board.METER_RX,
+        rxbuf=512,
+        timeout=0,
+    )
+    return meter.Meter(uart, chosen, values["meter.address"], baud, parity)
+
+
+def link_config(values: dict) -> dict:
+    """What the link wants to know, docs/mqtt.md."""
+    chosen = {"serial": values["serial"]}
+    for key in values:
+        if key.startswith("broker.") and values[key] != "":
+            chosen[key[7:]] = values[key]
+    chosen["tls"] = values["broker.tls"] != "none"
+    chosen["in_size"] = _IN_SIZE
+    return chosen
+
+
+
+def build_contactor():
+    """Open at once."""
+    pin = machine.Pin
+    return contactor.Contactor(
+        pin(board.CONTACTOR, pin.OUT, value=0),
+        pin(board.CONTACTOR_FEEDBACK, pin.IN, pin.PULL_UP),
+        board.CONTACTOR_CLOSED_LEVEL,
+    )
+
+
+def build_pilot():
+    """At steady +12 V at once."""
+    return pilot.Pilot(
+        machine.PWM(machine.Pin(board.PILOT_PWM), freq=1000, duty_u16=65_535),
+        machine.ADC(machine.Pin(board.PILOT_ADC), atten=machine.ADC.ATTN_11DB),
+        board.PILOT_UV_AT_MINUS_12V,
+        board.PILOT_UV_AT_PLUS_12V,
+    )
+
+
+def build_lamp():
+    lights = (board.LAMP_RED, board.LAMP_GREEN, board.LAMP_BLUE)
+    return lamp.Lamp(*[machine.Pin(number, machine.Pin.OUT) for number in lights])
+
+
+def partition(label: str):
+    """The raw partition of that name. IndexError if the partition table has none."""
+    return esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)[0]
