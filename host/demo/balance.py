@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rich.table import Table
 
 from host.demo.scene import Scene
+from host.ledger.entries import Entry
+from host.ledger.sums import PARTS
+
+# what makes two records of a kind tell the same thing
+_SAME = {
+    "INTERVAL": ("meter_id", "register_wh", "end_utc_s"),
+    "GAP_END": ("meter_id", "register_wh", "from_utc_s"),
+    "SESSION_BEGIN": ("session",),
+    "SESSION_END": ("session",),
+}
+
+
+class NothingToBalance(ValueError):
+    """One line: what is missing for a balance."""
 
 
 @dataclass(frozen=True)
 class Balance:
-    """All energies in Wh since the first register that the box recorded."""
+    """All energies in Wh since the first register that the box recorded.
+
+    `records_lost`: sequence numbers that the operator should have and has not. `records_doubled`:
+    records that tell once more what another one has told, as energy billed twice would be.
+    """
 
     meter_wh: int
     intervals_wh: int
@@ -43,12 +63,18 @@ class Balance:
 
 
 def draw_up(scene: Scene) -> Balance:
-    """Reads the meter's display and the operator's database; nothing is asked of the box."""
+    """Reads the meter's display and the operator's database; nothing is asked of the box.
+
+    Raises NothingToBalance.
+    """
     entries = scene.entries()
-    total = scene.sums().totals[-1]
-    ledger = scene.status["ledger"]
-    assert isinstance(ledger, dict)
-    sequences = [entry.sequence for entry in entries]
+    totals = scene.sums().totals
+    ledger = scene.status.get("ledger")
+    if not isinstance(ledger, dict):
+        raise NothingToBalance("the box is not online, and has not told how much it has written")
+    if not totals:
+        raise NothingToBalance("the operator has not yet stored any register of the meter")
+    total = totals[-1]
     return Balance(
         meter_wh=scene.world.meter.register_wh() - total.first_register_wh,
         intervals_wh=total.interval_wh,
@@ -57,11 +83,28 @@ def draw_up(scene: Scene) -> Balance:
         stored_wh=total.last_register_wh - total.first_register_wh,
         records_written=ledger["sequence"],
         records_acknowledged=ledger["acknowledged"],
-        records_stored=len(sequences),
-        records_lost=max(ledger["sequence"], max(sequences)) - len(set(sequences)),
-        records_doubled=len(sequences) - len(set(sequences)),
+        records_stored=len(entries),
+        records_lost=lost(entries, ledger["sequence"]),
+        records_doubled=doubled(entries),
         records_refused=scene.quarantined(),
     )
+
+
+def lost(entries: Sequence[Entry], written: int) -> int:
+    """Holes in the sequence 1, 2, 3…, which the box has `written` so far."""
+    there = {entry.sequence for entry in entries}
+    return max([written, *there]) - len(there)
+
+
+def doubled(entries: Sequence[Entry]) -> int:
+    """Records that tell again what an earlier one tells: the same interval or gap of a meter
+    (of 0 Wh: nothing is counted twice), the same session begun or ended."""
+    told: Counter[tuple[str, ...]] = Counter()
+    for entry in entries:
+        if entry.kind in _SAME and (entry.fields.get("energy_wh") or entry.kind not in PARTS):
+            same = tuple(str(entry.fields[name]) for name in _SAME[entry.kind])
+            told[(entry.kind, *same)] += 1
+    return sum(times - 1 for times in told.values())
 
 
 def table(balance: Balance) -> Table:

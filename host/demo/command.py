@@ -68,18 +68,17 @@ def demo(
         if story is Story.free:
             play_free(scene)
             return
-        printed = 0
+        known = 0
 
         def refresh() -> None:
-            nonlocal printed
+            nonlocal known
             scene.tell_records()
             if live_picture:
                 live.update(picture(scene), refresh=True)
             elif not quiet:
-                lines = list(scene.log)
-                for line in lines[printed:]:
+                known, lines = scene.news(known)
+                for line in lines:
                     out.print(log_line(*line))
-                printed = len(lines)
 
         live = Live(console=out, screen=True, auto_refresh=False)
         try:

@@ -59,6 +59,7 @@ class Scene:
         self.began_at = time.monotonic()
         self.told = 0  # records already told in the log
         self.told_before = 0  # the same when the broker went away
+        self._said = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> Scene:
@@ -95,6 +96,13 @@ class Scene:
         """A line of the log. who: world, box or operator."""
         with self._lock:
             self.log.append((self.elapsed_s, who, text))
+            self._said += 1
+
+    def news(self, known: int) -> tuple[int, list[tuple[float, str, str]]]:
+        """How many lines the log has had, and those after the first `known`, if still there."""
+        with self._lock:
+            fresh = min(self._said - known, len(self.log))
+            return self._said, list(self.log)[len(self.log) - fresh :]
 
     def _notice(self, notice: Notice) -> None:
         self.say("operator", notice.text)

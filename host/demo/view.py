@@ -16,10 +16,12 @@ COLOURS = {"world": "yellow", "box": "cyan", "operator": "green"}
 _LINES = 18
 
 
-def picture(scene: Scene) -> RenderableType:
-    """Box and operator side by side, the log below."""
+def picture(scene: Scene, hint: str = "") -> RenderableType:
+    """Box and operator side by side, the log below; `hint` stands at the bottom."""
     layout = Layout()
-    layout.split_column(Layout(name="top", size=14), Layout(log_panel(scene), name="log"))
+    log = log_panel(scene)
+    log.subtitle = hint or None
+    layout.split_column(Layout(name="top", size=14), Layout(log, name="log"))
     layout["top"].split_row(Layout(_box_panel(scene)), Layout(_operator_panel(scene)))
     return layout
 
