@@ -33,7 +33,7 @@ class Clock:
         self._rtc = rtc
         self._ticks = time.ticks_ms()
         self._now = 0
-        self._address = None  # resolved; forgotten after some questions without an answer
+        self._address: tuple | None = None  # resolved; forgotten after some questions without an answer
         self._unanswered = 0
         self._socket: socket.socket | None = None
         self._packet = bytearray(48)
@@ -89,12 +89,13 @@ class Clock:
         self._token = os.urandom(8)
         packet[40:48] = self._token  # comes back as originate: not our clock, but a secret
         try:
-            if self._address is None:
+            address = self._address
+            if address is None:
                 found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_DGRAM)
-                self._address = found[0][-1]
+                address = self._address = found[0][-1]
             link = self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             link.setblocking(False)
-            link.connect(self._address)
+            link.connect(address)
             link.send(packet)
         except OSError:
             self._close()
