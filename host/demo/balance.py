@@ -102,8 +102,8 @@ def doubled(entries: Sequence[Entry]) -> int:
     told: Counter[tuple[str, ...]] = Counter()
     for entry in entries:
         if entry.kind in _SAME and (entry.fields.get("energy_wh") or entry.kind not in PARTS):
-            same = tuple(str(entry.fields[name]) for name in _SAME[entry.kind])
-            told[(entry.kind, *same)] += 1
+            fact = (entry.kind, *(str(entry.fields[name]) for name in _SAME[entry.kind]))
+            told[fact] += 1
     return sum(times - 1 for times in told.values())
 
 

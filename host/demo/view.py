@@ -54,7 +54,7 @@ def _thousandths(values: list[int] | None) -> str:
 
 
 def _wh(energy_wh: int | None) -> str:
-    return "not read since boot" if energy_wh is None else f"{energy_wh} Wh"
+    return "not known" if energy_wh is None else f"{energy_wh} Wh"
 
 
 def _operator_panel(scene: Scene) -> Panel:
