@@ -13,15 +13,7 @@ from host.demo.scene import Scene
 from host.demo.story import settled
 from hw.sim.broker import Mosquitto, mosquitto_path
 from hw.sim.world import World
-
-
-def plug(scene: Scene) -> None:
-    scene.world.car.plug()
-    scene.world.car.request_power()
-
-
-def charging(scene: Scene) -> bool:
-    return scene.world.contactor.closed and scene.world.car.power_w > 0
+from tests.actions import charging, plug
 
 
 def refusals(scene: Scene) -> object:
@@ -57,17 +49,23 @@ def test_without_a_meter_nothing_flows_and_when_it_answers_everything_does(scene
     assert_books_balance(scene)
 
 
-def test_another_meter_than_the_configured_one_is_named(scene, tmp_path):
-    change_config(scene, meter={"model": "em340"})
+def test_another_meter_than_the_configured_one_is_named_and_repaired_over_usb(scene, tmp_path):
+    config = change_config(scene, meter={"model": "em340"})
     scene.world.mains.restore()
     plug(scene)
     scene.world.box.wait_for(r"meter EM340, address 1, 9600 baud 8N1: \w+: .*check", 20)
-    scene.wait(refusals_of(scene), 20, "a refusal")
+    named = {"PowerMeterFailure", "PowerMeterSilent"}
+    scene.wait(lambda: named & set(refusals(scene) or ()), 20, "a refusal")
     assert not charging(scene)
+    repair_config(scene, config | {"meter": {"model": "sdm630"}}, tmp_path / "config.json")
+    assert_books_balance(scene)
 
 
-def refusals_of(scene: Scene):
-    return lambda: set(refusals(scene) or []) & {"PowerMeterFailure", "PowerMeterSilent"}
+def repair_config(scene: Scene, config: dict, file: Path) -> None:
+    """As a person with a laptop does it."""
+    file.write_text(json.dumps(config))
+    mpremote(scene, "fs", "cp", str(file), ":config.json")
+    mpremote(scene, "reset")
 
 
 def test_noise_on_the_bus_costs_nothing(scene):
@@ -140,10 +138,7 @@ def test_a_wrong_key_in_the_configuration_is_named_and_repaired_over_usb(scene, 
     box.wait_until(lambda: box.running and scene.world.car.letter == "B", 10, "plugged in")
     assert scene.world.car.offered_a == 0 and not charging(scene)
     del config["broker"]["hots"]
-    repaired = tmp_path / "config.json"
-    repaired.write_text(json.dumps(config))
-    mpremote(scene, "fs", "cp", str(repaired), ":config.json")
-    mpremote(scene, "reset")
+    repair_config(scene, config, tmp_path / "config.json")
     assert_books_balance(scene)
 
 
@@ -185,3 +180,13 @@ def test_a_lack_of_memory_is_counted_and_latched_and_never_a_loop():
         world.box.wait_for("fault: the agent failed 3 times in a row", 20)
         assert world.box.boots == 4
         world.box.wait_for("MemoryError")
+
+
+def test_a_keyboard_that_stops_the_box_stops_the_charge_and_the_offer(scene):
+    scene.world.mains.restore()
+    plug(scene)
+    scene.wait(lambda: charging(scene), 30, "charging")
+    scene.world.box.type("\x03")
+    scene.world.box.wait_for("stopped from the keyboard: contactor open")
+    scene.wait(lambda: scene.world.car.offered_a == 0, 5, "no offer")
+    assert not charging(scene)

@@ -5,20 +5,16 @@ import random
 from host.demo.balance import draw_up
 from host.demo.scene import Scene
 from host.demo.story import settled
+from tests.actions import charging, plug
 
 POWER_CUTS = 50
 BROKER_STOPS = 20
 
 
-def charging(scene: Scene) -> bool:
-    return scene.world.contactor.closed and scene.world.car.power_w > 0
-
-
 def begin(scene: Scene) -> None:
     scene.world.mains.restore()
     scene.wait(lambda: scene.status.get("clock") == "S", 30, "clock")
-    scene.world.car.plug()
-    scene.world.car.request_power()
+    plug(scene)
     scene.wait(lambda: charging(scene), 30, "charging")
 
 
@@ -28,14 +24,22 @@ def finish(scene: Scene) -> None:
     scene.wait(lambda: settled(scene), 90, "all stored and acknowledged")
 
 
-def cut_mains(scene: Scene, chance: random.Random) -> None:
-    """At any instant, or half-way through one of the next flash operations."""
+def cut_mains(scene: Scene, chance: random.Random, while_charging: bool) -> bool:
+    """At any instant, half-way through one of the next flash operations, or `while_charging`.
+
+    True if power flowed to the car until then.
+    """
     scene.wait(lambda: scene.world.box.running, 10, "box running")
+    if while_charging:
+        scene.wait(lambda: charging(scene), 30, "charging before the cut")
+        linger(scene, chance.uniform(0.0, 0.5))
+    flowing = charging(scene)
     if chance.random() < 0.4:
         scene.world.box.cut_at_flash_operation(chance.randrange(6))
         scene.wait(lambda: not scene.world.box.running, 30, "cut in a flash operation")
     scene.world.mains.cut()
     scene.world.mains.restore()
+    return flowing
 
 
 def stop_broker(scene: Scene, chance: random.Random) -> None:
@@ -52,12 +56,19 @@ def linger(scene: Scene, seconds: float) -> None:
 def test_fifty_power_cuts_and_twenty_broker_stops_cost_not_one_wh(scene, seed):
     chance = random.Random(seed)
     begin(scene)
-    troubles = [cut_mains] * POWER_CUTS + [stop_broker] * BROKER_STOPS
+    charging_cuts = POWER_CUTS * 3 // 5
+    troubles = ["charging cut"] * charging_cuts + ["cut"] * (POWER_CUTS - charging_cuts)
+    troubles += ["broker stop"] * BROKER_STOPS
     chance.shuffle(troubles)
+    cut_while_charging = 0
     for trouble in troubles:
-        linger(scene, chance.uniform(0.0, 2.0))
-        trouble(scene, chance)
+        linger(scene, chance.uniform(0.0, 1.0))
+        if trouble == "broker stop":
+            stop_broker(scene, chance)
+        else:
+            cut_while_charging += cut_mains(scene, chance, trouble == "charging cut")
     finish(scene)
+    assert cut_while_charging >= POWER_CUTS // 2
     balance = draw_up(scene)
     entries = scene.entries()
     assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
