@@ -285,7 +285,7 @@ def run(*arguments, **more):
 def test_the_command_drains_once(operator, mosquitto, box, tmp_path):
     mosquitto.reconfigure(users={"operator": "secret word", SERIAL: "x"})
     password = tmp_path / "password"
-    password.write_text("secret word\n")
+    password.write_text("secret word\nwhat follows is no part of it\n")
     password.chmod(0o600)
     common = [
         *("--broker", mosquitto.host, "--port", str(mosquitto.port), "--once", "--json"),

@@ -1,17 +1,24 @@
 """docs/SPEC.md is enough: a reader written from it alone decodes what the firmware wrote."""
 
 import hmac
+import re
+from pathlib import Path
 
 import pytest
+from wallbox.core import decisions, events, fields, refusals
+from wallbox.core.rules import session
+from wallbox.drivers import meter_texts
 from wallbox.store import record
 from wallbox.store.ledger import Ledger
 
+from host.ledger.entries import BOOT_CAUSES
 from hw.sim.flash import NorFlash, Partition
 from tests import spec_reader, torture
 
 KEY = b"a key of one box"
 GENESIS = b"wallbox ledger"
 SECTOR = 4096
+SPEC = (Path(__file__).resolve().parent.parent / "docs" / "SPEC.md").read_text(encoding="utf-8")
 
 
 def box(flash, boot):
@@ -77,3 +84,57 @@ def test_the_spec_reader_agrees_with_the_firmware_after_power_cuts(seed):
             box.check(ring)
             assert [one.sequence for one in before] == [one[0] for one in ring.records()]
             assert [one.payload for one in before] == [one[6] for one in ring.records()]
+
+
+def rows(text, begin, end=r"\n(?=[#*])"):
+    """The cells of the first table behind `begin`, without its head."""
+    lines = re.split(end, text.split(begin, 1)[1], maxsplit=1)[0].splitlines()
+    table = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    return [[cell.strip(" |") for cell in cells] for cells in table[2:]]
+
+
+def width(form):
+    return "0" if form == "rest" else f"{'-' * (form[0] == 'i')}{int(form[1:]) // 8}"
+
+
+def specification(columns):
+    """[(name, type), ...] in the words of core/fields.py."""
+    return ",".join(f"{name} {width(form)}" for name, form in columns)
+
+
+def numbered(names):
+    return {str(number): name for number, name in enumerate(names)}
+
+
+def first_words(begin):
+    return {code: re.match(r"\w+", text).group() for code, text in rows(SPEC, begin)}
+
+
+def test_the_facts_of_the_spec_are_those_of_the_code():
+    facts = {kind: fact for kind, fact in decisions.facts().items() if kind < 60}
+    told = {
+        int(kind): (name, specification(row[:2] for row in rows(SPEC, f"### {kind} {name}\n")))
+        for kind, name in re.findall(r"^### (\d+) ([A-Z_]+)$", SPEC, re.MULTILINE)
+    }
+    assert told == facts
+
+
+def test_the_events_of_the_spec_are_those_of_the_code():
+    told = [
+        (name, specification(field.split(" ") for field in "".join(columns).split(", ") if field))
+        for _, name, *columns in rows(SPEC, "### Events\n")
+    ]
+    assert told == fields.table(events.KINDS)
+    assert [row[0] for row in rows(SPEC, "### Events\n")] == [str(n) for n in range(len(told))]
+
+
+def test_the_codes_of_the_spec_are_those_of_the_code():
+    assert first_words("**cause** of BOOT") == {str(n): name for n, name in BOOT_CAUSES.items()}
+    assert first_words("**reason** of SESSION_END") == numbered(decisions.REASONS)
+    assert first_words("**status** of SESSION_END") == numbered(session.STATUS)
+    assert first_words("**refusal** of FAULT") == numbered(name for name, _ in refusals.table())
+    assert first_words("**detail** of a FAULT") == numbered(meter_texts.NAMES)
+    assert [row[:3] for row in rows(SPEC, "**cause** of GAP_BEGIN")] == [
+        [str(bit), str(1 << bit), name] for bit, name in enumerate(decisions.GAP_CAUSES)
+    ]
+    assert decisions.PARTIAL == 1 and "bit 0 = partial" in SPEC

@@ -36,7 +36,7 @@ def tree(path):
 
 
 def unlike(path):
-    """What the core may not contain, as (line, sentence); ARCHITECTURE.md's list."""
+    """What the core may not contain, since interpreters differ in it, as (line, sentence)."""
     nodes = list(ast.walk(tree(path)))
     tables = _dictionaries(nodes)
     for node in nodes:

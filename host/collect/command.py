@@ -41,7 +41,7 @@ def collect(
     ] = Path("keys"),
     user: Annotated[str | None, typer.Option(help="User at the broker.")] = None,
     password_file: Annotated[
-        Path | None, typer.Option(help="File that holds the user's password, mode 0600.")
+        Path | None, typer.Option(help="Its first line is the user's password; mode 0600.")
     ] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Encrypt, and verify the broker.")] = False,
     ca_file: Annotated[
@@ -133,7 +133,8 @@ def _password(path: Path | None) -> str | None:
     try:
         if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
             fail(f"{path}: others may read the password; correct it with: chmod 600 {path}", 4)
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
+        with path.open(encoding="utf-8") as file:  # any line end becomes \n
+            return file.readline().removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{path}: the password cannot be read: {error}", EXIT_UNUSABLE)
 
