@@ -142,6 +142,18 @@ def test_a_wrong_key_in_the_configuration_is_named_and_repaired_over_usb(scene, 
     assert_books_balance(scene)
 
 
+def test_a_file_that_is_no_configuration_ends_no_box(scene, tmp_path):
+    scene.world.mains.restore()
+    scene.world.box.wait_for(r"link to .*: connected", 20)
+    for contents, words in ((b"[" * 4000, "nested too deeply"), (b"{\xff}", "not UTF-8 text")):
+        path = tmp_path / "config.json"
+        path.write_bytes(contents)
+        mpremote(scene, "fs", "cp", str(path), ":config.json")
+        mpremote(scene, "reset")
+        scene.world.box.wait_for(rf"configuration: config\.json: {words}", 20)
+    assert "fault:" not in scene.world.box.log.text()
+
+
 def test_a_flash_full_of_foreign_bytes_is_passed_over_and_used(scene, seed):
     flash = bytearray(scene.world.box.flash_path.read_bytes())
     foreign = random.Random(seed)

@@ -1,6 +1,7 @@
 """A wrong configuration is named: which key, which value, what would be right."""
 
 import json
+from pathlib import Path
 
 import pytest
 from wallbox import config
@@ -12,6 +13,18 @@ GOOD = {
     "wifi": {"ssid": "home", "password": "secret-word"},
     "broker": {"host": "127.0.0.1", "port": 1883},
 }
+
+
+CERTIFICATE = {"tls": "certificate", "ca": "ca.der"}
+PSK = {"tls": "psk", "psk_identity": "WB-000001", "psk_key": "00112233445566778899aabbccddeeff"}
+
+
+def broker(*sections: dict, **changes) -> dict:
+    """GOOD without a port, with this said about its broker."""
+    section = {"host": "127.0.0.1"}
+    for more in (*sections, changes):
+        section |= more
+    return GOOD | {"broker": section}
 
 
 def changed(**changes) -> dict:
@@ -55,16 +68,127 @@ def test_each_error_names_key_value_and_what_is_right(tree, message):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("{", "not JSON"), ("[" * 5000, "longer than 4096"), (None, "cannot be read")],
+    ("tree", "message"),
+    [
+        (changed(serial="WB-é1"), 'serial: "WB-\\u00e91" is wrong; right is letters A-Z and a-z'),
+        (changed(serial="WB-٣"), "serial: "),
+        (changed(meter__model=[[["x"]]]), "meter.model: [...] is wrong"),
+        (changed(**{"x\ny" * 99: 1}), "x\\nyx"),
+        (changed(wifi__password="seven77"), "wifi.password: (hidden) is wrong; right is a text of"),
+        (broker(tls="certificate"), 'broker.ca: missing; needed with broker.tls "certificate"'),
+        (broker(CERTIFICATE, certificate="box.der"), "broker.key: missing"),
+        (broker(CERTIFICATE, key="box-key.der"), "broker.certificate: missing"),
+        (broker(CERTIFICATE, psk_key=PSK["psk_key"]), "broker.psk_key: given with broker.tls"),
+        (
+            broker(PSK, psk_identity=""),
+            'broker.psk_identity: missing; needed with broker.tls "psk"',
+        ),
+        (broker(PSK, psk_key=""), "broker.psk_key: missing"),
+        (broker(PSK, psk_key="0" * 30), "broker.psk_key: (hidden) is wrong; right is an even"),
+        (broker(PSK, psk_key="0" * 33), "broker.psk_key: (hidden) is wrong"),
+        (broker(PSK, psk_key="0x" * 16), "broker.psk_key: (hidden) is wrong"),
+        (broker(PSK, psk_key=" 0" * 16), "broker.psk_key: (hidden) is wrong"),
+        (broker(PSK, ca="ca.der"), 'broker.ca: given with broker.tls "psk"'),
+        (broker(PSK, tls="none"), 'broker.psk_identity: given with broker.tls "none"; remove it'),
+        (broker(CERTIFICATE, tls="none"), 'broker.ca: given with broker.tls "none"; remove it'),
+    ],
 )
-def test_a_file_that_is_no_configuration_is_named(tmp_path, text, message):
+def test_keys_that_do_not_fit_together_are_named(tree, message):
+    with pytest.raises(config.ConfigError) as error:
+        config.check(tree)
+    text = str(error.value)
+    assert text.startswith(message) and "\n" not in text and len(text) < 200
+    assert PSK["psk_key"] not in text
+
+
+@pytest.mark.parametrize(
+    ("tree", "port"),
+    [
+        (broker(), 1883),
+        (broker(CERTIFICATE), 8883),
+        (broker(CERTIFICATE, certificate="box.der", key="box-key.der"), 8883),
+        (broker(PSK), 8883),
+        (broker(PSK, port=0), 8883),
+        (broker(PSK, port=1883), 1883),
+        (changed(wifi__password=""), 1883),
+    ],
+)
+def test_the_port_follows_from_tls_unless_it_is_given(tree, port):
+    assert config.check(tree)["broker.port"] == port
+
+
+def test_a_file_that_is_named_must_exist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("config.json")
+    path.write_text(json.dumps(broker(CERTIFICATE)))
+    with pytest.raises(
+        config.ConfigError, match=r"config\.json: broker\.ca: .* is wrong; right is"
+    ):
+        config.load(str(path))
+    Path("ca.der").write_bytes(b"only its reader can tell whether it is a certificate")
+    assert config.load(str(path))["broker.ca"] == "ca.der"
+
+
+NO_CONFIGURATION = [
+    (b"{", "not JSON"),
+    (b"", "not JSON"),
+    (b'{"serial": "W\xc9B"}', "not UTF-8 text; save it as UTF-8"),
+    ("{}".encode("utf-16"), "not UTF-8 text; save it as UTF-8"),
+    (b"[" * 5000, "longer than 4096"),
+    (b"[" * 4000, "nested too deeply"),
+    (None, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), NO_CONFIGURATION)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, data, message):
     path = tmp_path / "config.json"
-    if text is not None:
-        path.write_text(text)
+    if data is not None:
+        path.write_bytes(data)
     with pytest.raises(config.ConfigError) as error:
         config.load(str(path))
-    assert str(path) in str(error.value) and message in str(error.value)
+    text = str(error.value)
+    # how deep CPython's parser goes is its version's business
+    assert text.startswith(str(path))
+    assert message in text or (b"[" * 4000 in (data or b"") and "not JSON" in text)
+
+
+ON_THE_BOX = """
+import os
+import sys
+from wallbox import config
+os.chdir(sys.argv[1])
+for name in sorted(os.listdir()):
+    try:
+        config.load(name)
+        print(name, "valid")
+    except config.ConfigError as error:
+        print(error)
+"""
+
+
+def test_the_box_says_the_same_of_each_file(micropython, tmp_path):
+    files = {
+        "deep": (b"[" * 4000, "deep: nested too deeply"),
+        "deep-object": (b'{"a":' * 800, "deep-object: nested too deeply"),
+        "deep-value": (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "deep-value: serial: missing"),
+        "directory-key": (b"{{}: 1}", "directory-key: not JSON"),
+        "good": (json.dumps(GOOD).encode(), "good valid"),
+        "latin": (b'{"serial": "W\xc9B"}', "latin: not UTF-8 text; save it as UTF-8"),
+        "lost": (
+            json.dumps(broker(CERTIFICATE)).encode(),
+            'lost: broker.ca: "ca.der" is wrong; right is the path of a file on the box',
+        ),
+        "number-key": (b"{1: 1}", "number-key: 1: a key must be a text in quotes"),
+        "psk": (json.dumps(broker(PSK)).encode(), "psk valid"),
+        "utf-16": ("{}".encode("utf-16"), "utf-16: not UTF-8 text"),
+    }
+    for name, (data, _) in files.items():
+        (tmp_path / name).write_bytes(data)
+    told = micropython.run(ON_THE_BOX, str(tmp_path), heap="24wK").splitlines()
+    assert len(told) == len(files)
+    for line, (_, expected) in zip(told, files.values(), strict=True):
+        assert line.startswith(expected)
 
 
 def test_the_digest_tells_configurations_apart_but_nothing_of_secrets():

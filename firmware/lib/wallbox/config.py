@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 from .drivers.meter_maps import NAMES
 
@@ -17,7 +18,7 @@ SCHEMA = (
     ("wifi.ssid", str, 1, 32, None),
     ("wifi.password", str, 0, 63, ""),
     ("broker.host", str, 1, 64, None),
-    ("broker.port", int, 1, 65_535, 8883),
+    ("broker.port", int, 0, 65_535, 0),
     ("broker.user", str, 0, 64, ""),
     ("broker.password", str, 0, 64, ""),
     ("broker.tls", str, 3, 11, "none"),
@@ -38,7 +39,19 @@ CHOICES = {
     "broker.tls": ("none", "certificate", "psk"),
 }
 
-_FILE_MAX = 4096
+_FILE_MAX = 4096  # bytes
+_SHOWN_MAX = 64
+_PSK_DIGITS_MIN = 32  # 128 bits
+
+# the kind of TLS that a key belongs to; with another kind it would be ignored in silence
+_BELONGS = {
+    "broker.ca": "certificate",
+    "broker.certificate": "certificate",
+    "broker.key": "certificate",
+    "broker.psk_identity": "psk",
+    "broker.psk_key": "psk",
+}
+_FILES = ("broker.ca", "broker.certificate", "broker.key")
 
 SECRET = ("wifi.password", "broker.password", "broker.psk_key")
 
@@ -50,20 +63,15 @@ class ConfigError(Exception):
 def load(path: str) -> dict:
     """The checked configuration as {key: value}, defaults filled in. ConfigError if wrong."""
     try:
-        with open(path) as file:
-            text = file.read(_FILE_MAX + 1)
-    except OSError:
-        raise ConfigError("%s: cannot be read; copy one there with mpremote" % path)
-    if len(text) > _FILE_MAX:
-        raise ConfigError("%s: longer than %d characters" % (path, _FILE_MAX))
-    try:
-        tree = json.loads(text)
-    except ValueError:
-        raise ConfigError("%s: not JSON; look for a missing quote, comma or brace" % path)
-    try:
-        return check(tree)
+        values = check(_parse(_read(path)))
+        _check_files(values)
+        return values
     except ConfigError as error:
         raise ConfigError("%s: %s" % (path, error))
+    except (MemoryError, RuntimeError):  # RecursionError is a RuntimeError
+        raise ConfigError(
+            "%s: nested too deeply for the box's memory; right is two levels of { }" % path
+        )
 
 
 def check(tree) -> dict:
@@ -75,12 +83,21 @@ def check(tree) -> dict:
         _check_value(key, kind, least, most, value)
         values[key] = value
     for key in given:
-        raise ConfigError("%s: unknown key; remove it or look at its spelling" % key)
+        shown = _shown(key).strip('"')
+        raise ConfigError("%s: unknown key; remove it or look at its spelling" % shown)
     if 3600 % values["interval_s"]:
         _wrong("interval_s", values["interval_s"], "a divisor of 3600, as 900")
     serial = values["serial"]
-    if not all(letter.isalpha() or letter.isdigit() or letter == "-" for letter in serial):
-        _wrong("serial", serial, "letters, digits and - alone")
+    # not isalpha(): the serial goes into topics and file names, and there é is none
+    if not all(
+        "a" <= letter.lower() <= "z" or "0" <= letter <= "9" or letter == "-" for letter in serial
+    ):
+        _wrong("serial", serial, "letters A-Z and a-z, digits and - alone")
+    if 0 < len(values["wifi.password"]) < 8:
+        _wrong("wifi.password", "", "a text of 8 to 63 characters, or none for an open network")
+    _check_tls(values)
+    if not values["broker.port"]:
+        values["broker.port"] = 1883 if values["broker.tls"] == "none" else 8883
     return values
 
 
@@ -90,18 +107,84 @@ def digest(values: dict) -> bytes:
     return hashlib.sha256(json.dumps(public).encode()).digest()[:8]
 
 
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_FILE_MAX + 1)
+    except OSError:
+        raise ConfigError("cannot be read; copy one there with mpremote")
+    if len(data) > _FILE_MAX:
+        raise ConfigError("longer than %d bytes" % _FILE_MAX)
+    return data
+
+
+def _parse(data: bytes):
+    try:
+        text = str(data, "utf-8")
+    except UnicodeError:  # to be asked before ValueError, which it is too
+        raise ConfigError("not UTF-8 text; save it as UTF-8")
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError):  # MicroPython: TypeError for { } or [ ] as a key
+        raise ConfigError("not JSON; look for a missing quote, comma or brace")
+
+
+def _check_tls(values: dict) -> None:
+    chosen = values["broker.tls"]
+    for key in _BELONGS:
+        if values[key] and _BELONGS[key] != chosen:
+            raise ConfigError(
+                '%s: given with broker.tls "%s"; remove it, or set broker.tls to "%s"'
+                % (key, chosen, _BELONGS[key])
+            )
+    if chosen == "certificate":
+        _needs(values, "broker.ca", 'with broker.tls "certificate": the authority\'s certificate')
+        if values["broker.certificate"]:
+            _needs(values, "broker.key", "with broker.certificate: its private key")
+        if values["broker.key"]:
+            _needs(values, "broker.certificate", "with broker.key: the certificate it belongs to")
+    elif chosen == "psk":
+        _needs(values, "broker.psk_identity", 'with broker.tls "psk": as the broker knows it')
+        _needs(values, "broker.psk_key", 'with broker.tls "psk": hex digits')
+        key = values["broker.psk_key"]
+        hexadecimal = all(letter in "0123456789abcdefABCDEF" for letter in key)
+        if not hexadecimal or len(key) % 2 or len(key) < _PSK_DIGITS_MIN:
+            _wrong("broker.psk_key", "", "an even number of hex digits, %d to 64" % _PSK_DIGITS_MIN)
+
+
+def _needs(values: dict, key: str, why: str) -> None:
+    if not values[key]:
+        raise ConfigError("%s: missing; needed %s" % (key, why))
+
+
+def _check_files(values: dict) -> None:
+    for key in _FILES:
+        if values[key]:
+            try:
+                os.stat(values[key])
+            except OSError:
+                _wrong(key, values[key], "the path of a file on the box; copy it with mpremote")
+
+
 def _flatten(tree) -> dict:
     if not isinstance(tree, dict):
         raise ConfigError("the file must hold one JSON object { ... }")
     flat = {}
     for key in tree:
         value = tree[key]
+        _check_key(key)
         if isinstance(value, dict):
             for inner in value:
+                _check_key(inner)
                 flat[key + "." + inner] = value[inner]
         else:
             flat[key] = value
     return flat
+
+
+def _check_key(key) -> None:
+    if not isinstance(key, str):  # MicroPython's JSON allows it
+        raise ConfigError("%s: a key must be a text in quotes" % _shown(key))
 
 
 def _check_value(key: str, kind, least: int, most: int, value) -> None:
@@ -124,8 +207,15 @@ def _right(key: str, kind, least: int, most: int) -> str:
 
 
 def _wrong(key: str, value, right: str):
-    shown = "(hidden)" if key in SECRET else json.dumps(value)
+    shown = "(hidden)" if key in SECRET else _shown(value)
     raise ConfigError("%s: %s is wrong; right is %s" % (key, shown, right))
+
+
+def _shown(value) -> str:
+    if isinstance(value, (dict, list)):
+        return "{...}" if isinstance(value, dict) else "[...]"
+    shown = json.dumps(value)
+    return shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "..."
 
 
 # what a box without a valid file runs on: it charges nothing and talks to nobody
