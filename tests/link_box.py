@@ -1,6 +1,7 @@
 # Runs on MicroPython: a real ledger on simulated flash, and the real link. Not a test itself.
 # Argument: a file with JSON (flash, key, size, config). Lines on standard input: write N,
-# status, network up, network down, state, stop. Lines on standard output: JSON.
+# status, network up, network down, flash bad, flash good, state, stop. Lines on standard output:
+# JSON.
 
 import asyncio
 import gc
@@ -8,6 +9,7 @@ import json
 import sys
 import time
 
+from wallbox.link import texts
 from wallbox.link.link import Link
 from wallbox.store.ledger import Ledger
 
@@ -17,7 +19,21 @@ with open(sys.argv[1]) as file:
     setup = json.load(file)
 
 flash = NorFlash(setup["flash"], setup["size"])
-ledger = Ledger(Partition(flash, 0, setup["size"], "ledger"), bytes.fromhex(setup["key"]))
+
+
+class Device(Partition):
+    """The partition of the ledger; while `bad`, the link cannot read from it."""
+
+    bad = False
+
+    def readblocks(self, block, buf, offset=0):
+        if self.bad:
+            raise OSError(5)
+        Partition.readblocks(self, block, buf, offset)
+
+
+device = Device(flash, 0, setup["size"], "ledger")
+ledger = Ledger(device, bytes.fromhex(setup["key"]))
 ledger.mount()
 began = time.ticks_ms()
 payload = bytearray(5)
@@ -29,12 +45,14 @@ def say(**values):
 
 
 def write(count):
+    bad, device.bad = device.bad, False
     for _ in range(count):
         number = ledger.next_sequence
         for at in range(len(payload)):
             payload[at] = number >> 8 * at & 255 if at < 4 else 0
         ledger.append(2, 3, 1, number * 1000, 1_700_000_000 + number, payload)
         ledger.erase_ahead()
+    device.bad = bad
 
 
 def status():
@@ -53,7 +71,7 @@ link = Link(
     setup["config"],
     ledger,
     Status(),
-    lambda code: say(report=code),
+    lambda code: say(report=code, text=texts.explain(link, code)),
     network_up=lambda: network[0],
 )
 write(setup.get("write", 0))
@@ -90,6 +108,8 @@ async def listen():
             write(int(line[1]))
         elif line[0] == "network":
             network[0] = line[1] == "up"
+        elif line[0] == "flash":
+            device.bad = line[1] == "bad"
         elif line[0] == "status":
             link.status_changed()
         state()

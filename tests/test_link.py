@@ -65,6 +65,21 @@ def test_an_orderly_end_says_goodbye(make_box, mosquitto, operator):
     assert f"Client {SERIAL} disconnected." in log
 
 
+def test_a_flash_that_fails_is_no_lost_connection_and_nothing_is_lost(
+    make_box, mosquitto, operator
+):
+    box = make_box(mosquitto.port).start(write=10)
+    operator.wait(10)
+    box.tell("flash bad")
+    box.tell("write 3")
+    box.wait_report(codes.STORE_FAILED)
+    assert "store: [Errno 5] EIO" in [line.get("text") for line in box.lines]
+    box.tell("flash good")
+    operator.wait(13)
+    delivered(box, operator)
+    assert codes.LOST not in box.reports
+
+
 # --- the broker goes away ---
 
 

@@ -148,3 +148,31 @@ def test_tls_with_a_server_that_is_not_trusted(make_box, tls_broker, tmp_path, c
     box.wait_report(codes.TLS_FAILED)
     assert words in box.state()["detail"]
     assert box.reports == [codes.TLS_FAILED]
+
+
+@pytest.mark.parametrize(
+    ("settings", "detail"),
+    [
+        ({"tls": True}, "KeyError: ca)"),
+        ({"ca": "missing.der"}, "OSError: [Errno 2] ENOENT)"),
+        ({"psk_key": PSK}, "KeyError: psk_identity)"),
+        ({"psk_identity": SERIAL, "psk_key": "no hex"}, "ValueError: "),
+        ({"psk_identity": SERIAL, "psk_key": 5}, "TypeError: "),
+        ({"ca": __file__}, "ValueError: "),
+    ],
+)
+def test_tls_with_a_configuration_that_cannot_work(make_box, mosquitto, settings, detail):
+    box = make_box(mosquitto.port, **settings).start()
+    box.wait_report(codes.TLS_FAILED)
+    box.state()  # it still lives
+    (text,) = [line["text"] for line in box.lines if "report" in line]
+    assert f"({detail}" in text
+    assert set(box.reports) == {codes.TLS_FAILED}
+
+
+def test_tls_without_the_memory_for_its_files(make_box, mosquitto, tmp_path):
+    huge = tmp_path / "huge.der"
+    huge.write_bytes(bytes(4_000_000))
+    box = make_box(mosquitto.port, ca=str(huge)).start()
+    box.wait_report(codes.TLS_FAILED)
+    assert "memory" in box.state()["detail"]

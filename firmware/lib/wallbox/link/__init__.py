@@ -13,6 +13,7 @@ TLS_FAILED = const(7)
 LOST = const(8)
 LATE_ACK = const(9)
 MALFORMED = const(10)
+STORE_FAILED = const(11)
 
 
 class LinkError(Exception):

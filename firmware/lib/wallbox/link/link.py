@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from . import LINK_UP, LOST, NO_BROKER, NO_WIFI, TLS_FAILED, LinkError
+from . import LINK_UP, NO_BROKER, NO_WIFI, STORE_FAILED, TLS_FAILED, LinkError
 from .publisher import Publisher
 from .session import CHUNK
 from .transport import Transport
@@ -95,7 +95,8 @@ class Link:
                     code = TLS_FAILED
                 self._bad(code, error.args[1])
             except OSError as error:
-                self._bad(LOST, error)
+                # the transport makes LinkErrors of its own: this one came from the flash
+                self._bad(STORE_FAILED, error)
             finally:
                 self.transport.close()
                 self.session.closed()

@@ -10,6 +10,7 @@ from . import (
     NO_BROKER,
     NO_WIFI,
     REFUSED,
+    STORE_FAILED,
     TLS_FAILED,
 )
 
@@ -40,7 +41,11 @@ _REFUSALS = {
 def explain(link, code: int) -> str:
     """What `code` means for this link; the records stay in the ledger whatever it is."""
     transport = link.transport
+    if code == STORE_FAILED:
+        return "store: %s" % link.detail
     text = _TEXTS[code]
     if code == REFUSED:
         text += _REFUSALS.get(link.detail, str(link.detail))
+    elif code == TLS_FAILED:
+        text += " (%s: %s)" % (type(link.detail).__name__, link.detail)
     return "link to %s:%d: %s" % (transport.config["host"], transport.port, text)

@@ -59,7 +59,7 @@ class Transport:
         if self.tls:
             try:
                 self.sockets.append(self._secure(host))
-            except (OSError, ValueError) as error:
+            except Exception as error:  # a wrong file, no such key, no memory: never a crash
                 raise LinkError(TLS_FAILED, error)
         self.socket = self.sockets[-1]
         self.stream = asyncio.StreamReader(self.socket)
