@@ -33,7 +33,7 @@ class Clock:
         self._rtc = rtc
         self._ticks = time.ticks_ms()
         self._now = 0
-        self._address: tuple | None = None  # resolved; forgotten after some questions without an answer
+        self._address: tuple | None = None  # forgotten after some questions without an answer
         self._unanswered = 0
         self._socket: socket.socket | None = None
         self._packet = bytearray(48)
