@@ -28,7 +28,7 @@ def mpremote(scene: Scene, *words: str) -> str:
 
 
 def assert_books_balance(scene: Scene) -> None:
-    scene.wait(lambda: charging(scene), 30, "charging")
+    scene.wait(lambda: charging(scene), 60, "charging")
     scene.wait(lambda: sum(total.interval_wh for total in scene.sums().totals) > 5, 60, "energy")
     scene.world.car.unplug()
     scene.wait(lambda: settled(scene), 60, "all stored and acknowledged")
@@ -64,8 +64,10 @@ def test_another_meter_than_the_configured_one_is_named_and_repaired_over_usb(sc
 def repair_config(scene: Scene, config: dict, file: Path) -> None:
     """As a person with a laptop does it."""
     file.write_text(json.dumps(config))
-    mpremote(scene, "fs", "cp", str(file), ":config.json")
-    mpremote(scene, "reset")
+    told = mpremote(scene, "fs", "cp", str(file), ":config.json")
+    assert "Error" not in told and "failed" not in told, told
+    told = mpremote(scene, "reset")
+    assert "Error" not in told and "failed" not in told, told
 
 
 def test_noise_on_the_bus_costs_nothing(scene):

@@ -140,7 +140,8 @@ class Scene:
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {timeout_s:.0f} s")
+                tail = self.world.box.tail(500)
+                raise TimeoutError(f"{what}: not within {timeout_s:.0f} s; console: {tail}")
             time.sleep(0.1)
 
 
