@@ -235,7 +235,7 @@ class Session:
                 return False
             first = self.lasts[at - 1] if self.pending < self.count else self.base
             if self._read(first + 1, length) != (length, self.lasts[at]):
-                # its place is used again, so the operator has it: the MQTT session is of no more use
+                # its place is used again, so the operator has it: the session is of no more use
                 self._forget()
                 return False
             self._put(packet_id, length, packets.DUP)
