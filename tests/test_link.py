@@ -61,8 +61,10 @@ def test_an_orderly_end_says_goodbye(make_box, mosquitto, operator):
     operator.wait(10)
     box.stop()
     wait_until(lambda: operator.statuses[-1] == b'{"online":false}', what="goodbye")
-    log = mosquitto.log_path.read_text()
-    assert f"Client {SERIAL} disconnected." in log
+    wait_until(
+        lambda: f"Client {SERIAL} disconnected." in mosquitto.log_path.read_text(),
+        what="the broker's line about it",
+    )
 
 
 def test_a_flash_that_fails_is_no_lost_connection_and_nothing_is_lost(

@@ -45,6 +45,27 @@ def test_control_c_stops_main_py():
         box.wait_for(r"^42")
 
 
+def test_control_c_in_mid_collection_leaves_the_heap_usable():
+    main = """
+        import gc, time
+        rounds = 0
+        while rounds < 20:
+            print("round", rounds)
+            try:
+                while True:
+                    gc.collect()
+                    time.sleep_ms(0)
+            except KeyboardInterrupt:
+                rounds += 1
+        print("heap of", len(bytearray(1000)))
+    """
+    with powered(main) as box:
+        for number in range(20):
+            box.wait_for(rf"^round {number}\b")
+            box.type("\x03")
+        box.wait_for("^heap of 1000")
+
+
 def test_control_c_is_a_character_once_the_firmware_says_so():
     main = """
         import micropython, sys

@@ -59,7 +59,7 @@ class Chip:
         self._changes = 0
         interpreter.build_rom(directory / "rom.bin")
         self.log = ConsoleLog(directory / "console.log")
-        self.console = Console(host.loop, directory / "usb", self.log)
+        self.console = Console(host.loop, directory / "usb", self.log, self._nudge)
         self.radio = Radio(host.loop, self._tell_radio)
         self._make_bus()
 
@@ -169,6 +169,7 @@ class Chip:
             wire=link.chip_end.fileno(),
             bus=self._transceiver,
             bus_pins=(self.pins.get("METER_TX", 255), self.pins.get("METER_RX", 255)),
+            wish=self.console.interrupt.descriptor,
         )
         self.boots += 1
         self.console.started(process.pid)
@@ -222,6 +223,9 @@ class Chip:
         self._changed()
 
     # to the chip
+
+    def _nudge(self) -> None:
+        self._send(wire.NUDGE, 0, 0, 0)
 
     def _send(self, what: int, a: int, b: int, c: int) -> None:
         if self._link:

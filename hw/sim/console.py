@@ -2,8 +2,8 @@
 
 On the chip, Ctrl-C interrupts running code and is a plain character at the prompt, a soft
 reset comes back in the REPL mode it left, and nobody has to listen.  Here the launcher does
-those: it looks whether the interpreter catches SIGINT before it sends one, keeps what is
-typed while the REPL starts, and throws output away when no program has the console open.
+those: it hands Ctrl-C to running code (interrupt.py) or to the prompt, keeps what is typed
+meanwhile and while the REPL starts, and throws output away when no program has the console open.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
 import termios
-import time
 import tty
+from collections.abc import Callable
 from pathlib import Path
 
 from hw.sim.consolelog import ConsoleLog
+from hw.sim.interrupt import Interrupt
 
 LOOK_FOR_CLIENT_S = 0.02
 CLIENT_STALLED_S = 3.0
@@ -35,8 +35,16 @@ RUNNING, ENTERING, PROMPTING = range(3)
 class Console:
     """Both ptys and the pump between them; lives in the world's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, link: Path, log: ConsoleLog) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        link: Path,
+        log: ConsoleLog,
+        nudge: Callable[[], None],
+    ) -> None:
+        """`link` becomes the path of the user's pty; `nudge` wakes a waiting chip."""
         self._loop = loop
+        self.interrupt = Interrupt(loop, nudge, self._settled)
         self._log = log
         self._usb, usb_slave = pty.openpty()
         tty.setraw(usb_slave)
@@ -76,6 +84,7 @@ class Console:
         """The interpreter is gone; prints what it still had to say."""
         self._from_chip()
         self._pid = None
+        self.interrupt.forget()
         self._held = b""
 
     def repl_begins(self) -> None:
@@ -87,7 +96,11 @@ class Console:
             self._state = PROMPTING
             return
         unread = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
-        self._held = self._sent[len(self._sent) - unread :] if unread else b""
+        typed = self._sent[len(self._sent) - unread :] if unread else b""
+        if self.interrupt.pending:
+            self.interrupt.forget()
+            typed += b"\x03"
+        self._held = typed + self._held
         termios.tcflush(self.slave, termios.TCIFLUSH)
         self._state = ENTERING
 
@@ -213,38 +226,31 @@ class Console:
         """Characters that arrive at the chip's console."""
         if self._pid is None or not data:
             return
-        if self._state == ENTERING:
+        if self._state == ENTERING or self.interrupt.pending:
             self._held = (self._held + data)[-4096:]
             return
-        for part in re.split(b"(\x03)", data):
-            if part == b"\x03" and self._interrupt():
-                continue
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._chip, part)
-            self._sent = (self._sent + part)[-4096:]
+        before, ctrl_c, after = data.partition(b"\x03")
+        self._type(before)
+        if ctrl_c:
+            self._held = after
+            self.interrupt.begin(self._pid)
 
-    def _interrupt(self) -> bool:
-        """Sends SIGINT if the interpreter would turn it into a KeyboardInterrupt now."""
-        pid = self._pid
-        assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            for _ in range(2000):
-                status = Path(f"/proc/{pid}/status").read_text()
-                if re.search(r"^State:\s+[TZ]", status, re.MULTILINE):
-                    break
-                time.sleep(0.00005)
-            caught = re.search(r"^SigCgt:\s+(\w+)", status, re.MULTILINE)
-            catches = caught is not None and bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
-            if catches:
-                os.kill(pid, signal.SIGINT)
-            return catches
-        finally:
-            os.kill(pid, signal.SIGCONT)
+    def _settled(self, interrupted: bool) -> None:
+        """Ctrl-C has interrupted code, or is a character as others are; go on with the rest."""
+        if not interrupted:
+            self._type(b"\x03")
+        held, self._held = self._held, b""
+        self.typed(held)
+
+    def _type(self, data: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._chip, data)
+        self._sent = (self._sent + data)[-4096:]
 
     def close(self) -> None:
         self._look.cancel()
         self._give_up.cancel()
+        self.interrupt.close()
         self._loop.remove_writer(self._usb)
         for descriptor in (self._usb, self._chip):
             self._loop.remove_reader(descriptor)

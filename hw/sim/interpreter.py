@@ -32,7 +32,9 @@ _LAUNCH = (
     "with open(sys.argv[3], 'rb') as file:\n"
     "    flash = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)\n"
     "flash_at = ctypes.addressof(ctypes.c_char.from_buffer(flash))\n"
-    "arguments = [*sys.argv[4:], str(at), str(len(rom)), str(flash_at)]\n"
+    "wish = mmap.mmap(int(sys.argv[4]), 0)\n"
+    "wish_at = ctypes.addressof(ctypes.c_char.from_buffer(wish))\n"
+    "arguments = [*sys.argv[5:], *map(str, (at, len(rom), flash_at, wish_at))]\n"
     "sys.exit(micropython_run.run_main(arguments))\n"
 )
 
@@ -65,17 +67,18 @@ def start(
     wire: int,
     bus: int,
     bus_pins: tuple[int, int],
+    wish: int,
 ) -> subprocess.Popen[bytes]:
-    """The interpreter's process; `console`, `wire` and `bus` are file descriptors."""
+    """The interpreter's process; `console`, `wire`, `bus` and `wish` are file descriptors."""
     arguments = [str(wire), str(bus), str(flash), *map(str, bus_pins)]
-    command = [sys.executable, "-ISc", _LAUNCH, str(_folder()), str(rom), str(flash)]
+    command = [sys.executable, "-ISc", _LAUNCH, str(_folder()), str(rom), str(flash), str(wish)]
     command += ["micropython", "-X", f"heapsize={heap_bytes(heap)}", "-i"]
     return subprocess.Popen(
         [*command, str(MODULES / "runner.py"), *arguments],
         stdin=console,
         stdout=console,
         stderr=console,
-        pass_fds=(wire, bus),
+        pass_fds=(wire, bus, wish),
         start_new_session=True,
         env={"TZ": "UTC", "PATH": "/usr/bin:/bin"},
         cwd=flash.parent,

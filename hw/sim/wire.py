@@ -27,6 +27,7 @@ CUT = 10  # c flash operations until the power goes, half-way through one
 CAUSE = 11  # c reset cause
 RAW = 12  # c 1: skip main.py, a raw REPL follows
 SPEED = 13  # c how much faster than the world's the chip's clock runs
+NUDGE = 14  # wakes a waiting chip: Ctrl-C was typed
 
 # chip -> world
 OUT = 1  # a pin, b mode, c level

@@ -13,7 +13,7 @@ import _wire
 
 def start(arguments, pristine):
     """Attaches the hardware, mounts the flash file system; gives the scripts to run."""
-    _wire.attach(int(arguments[1]))
+    _wire.attach(int(arguments[1]), uctypes.bytearray_at(int(arguments[9]), 1))
     _wire.bus = open(int(arguments[2]), "r+b")
     _wire.bus_tx = int(arguments[4])
     _wire.bus_rx = int(arguments[5])

@@ -46,6 +46,7 @@ BYTES = const(15)
 FLOATING = const(2)
 
 file = None
+ctrl_c = None
 ready = False
 irq_off = 0
 levels = bytearray(_PINS)
@@ -75,8 +76,9 @@ _expected = 0
 _kind = 0
 
 
-def attach(descriptor):
-    global file
+def attach(descriptor, wish):
+    global file, ctrl_c
+    ctrl_c = wish
     file = open(descriptor, "r+b")
     for i in range(_PINS):
         levels[i] = FLOATING
@@ -105,8 +107,11 @@ def _tell_body(data):
 
 
 def pump():
-    """Takes what the world sent; then runs the handlers of the interrupts it caused."""
+    """Takes what the world sent; then does what it caused: Ctrl-C, the handlers of interrupts."""
     listen()
+    if ctrl_c[0]:
+        ctrl_c[0] = 0
+        raise KeyboardInterrupt
     if _count and not _busy and not irq_off:
         _run()
 
@@ -218,7 +223,7 @@ def ask(number, data):
     tell(SPI, number, len(data), 0)
     _tell_body(data)
     while _expected or 2 not in payloads:
-        pump()
+        listen()
     return payloads[2]
 
 
