@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -14,32 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hw.sim.broker import mosquitto_path
+from hw.sim.ports import free_port
 
 START_TIMEOUT_S = 10.0
-PORTS_FIRST = 20_000
-PORTS_EACH = 1_500
-PORT_RANGES = 8
-
-_ports = itertools.count()
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that is free, and that nobody else is given.
-
-    Below the ports that the system hands to clients, and each parallel worker has its own range.
-    """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first = PORTS_FIRST + worker % PORT_RANGES * PORTS_EACH
-    for _ in range(PORTS_EACH):
-        port = first + (os.getpid() + next(_ports)) % PORTS_EACH
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError(f"no free port from {first} to {first + PORTS_EACH}")
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 10.0, what: str = "") -> None:

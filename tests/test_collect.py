@@ -18,8 +18,9 @@ from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database, quarantine, records
 from host.keys import KeyStore
 from host.records import acknowledgement
+from hw.sim.ports import free_port
 from tests.boxes import Ledger, messages
-from tests.mosquitto import free_port, wait_until
+from tests.mosquitto import wait_until
 
 SERIAL = "WB-000001"
 KEY = bytes(range(32))

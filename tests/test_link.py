@@ -17,9 +17,10 @@ from wallbox import link as codes
 from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database, records
 from host.keys import KeyStore
+from hw.sim.ports import free_port
 from tests.link_fixtures import delivered, lazy, make_box, operator, proxy  # noqa: F401
 from tests.link_peers import KEY, SERIAL, PahoOperator
-from tests.mosquitto import free_port, wait_until
+from tests.mosquitto import wait_until
 from tests.tcp_proxy import Proxy
 
 

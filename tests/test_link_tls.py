@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from wallbox import link as codes
 
+from hw.sim.ports import free_port
 from tests.link_fixtures import delivered, make_box  # noqa: F401
 from tests.link_peers import SERIAL, PahoOperator
-from tests.mosquitto import free_port
 
 
 class Authority:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.sim.hostloop import HostLoop
+from hw.sim.ports import free_port
 
 START_TIMEOUT_S = 10.0
 MOSQUITTO_PATH = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
@@ -37,12 +38,6 @@ def make_broker(kind: str, directory: Path) -> Mosquitto | Amqtt:
     raise ValueError(f"broker {kind!r}: choose mosquitto, amqtt or any")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _wait_for_port(port: int) -> bool:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -60,7 +55,7 @@ class Mosquitto:
     """
 
     def __init__(self, directory: Path, lines: tuple[str, ...] = ()) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._directory = directory
         self.lines = lines
         self._process: subprocess.Popen[bytes] | None = None
@@ -116,7 +111,7 @@ class Amqtt:
     """The pure Python broker in a thread of its own; it forgets its sessions when stopped."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._host: HostLoop | None = None
         self._broker: Any = None
 

@@ -23,6 +23,7 @@ WHOLE = 6  # all of it, and the caller never learns
 _TEARS = 7
 
 _EIO = 5
+_BITS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class PowerCut(BaseException):
@@ -44,7 +45,7 @@ class FaultyFlash(NorFlash):
         self.bad_sectors: dict = {}  # sector number: what it does
         self.cuts = 0
         self._random = (seed * 2654435761 + 1) & 0xFFFFFFFF or 1
-        self._weak: dict = {}  # address: bits
+        self._weak: dict = {}  # sector number: {address: bits}
         self._asleep: dict = {}
         self._cut_at = 0
         self._tear = ANY
@@ -65,8 +66,9 @@ class FaultyFlash(NorFlash):
         self._off = False
         self._cut_at = 0
         if self._asleep and not self.random(4):
-            for at, bits in self._asleep.items():
-                self._weak[at] = self._weak.get(at, 0) | bits
+            for bits in self._asleep.values():
+                for at in bits:
+                    self._put(self._weak, at, self._get(self._weak, at) | bits[at])
             self._asleep.clear()
 
     def is_weak(self) -> bool:
@@ -89,10 +91,13 @@ class FaultyFlash(NorFlash):
         if self._weak:
             end = address + len(buf)
             draw = self.random(1 << 28)
-            for at, bits in self._weak.items():  # the order must not matter
-                if address <= at < end:
-                    drawn = ((draw ^ at * 40503) * 2654435761 & 0xFFFFFFFF) >> 20
-                    buf[at - address] &= 0xFF ^ bits & drawn
+            for sector in range(address // self.sector_size, (end - 1) // self.sector_size + 1):
+                weak = self._weak.get(sector)
+                if weak:
+                    for at in weak:  # the order must not matter
+                        if address <= at < end:
+                            drawn = ((draw ^ at * 40503) * 2654435761 & 0xFFFFFFFF) >> 20
+                            buf[at - address] &= 0xFF ^ weak[at] & drawn
 
     def program(self, address: int, buf: bytes | bytearray | memoryview) -> None:
         """As NorFlash; PowerCut if one is due, OSError if the sector is bad."""
@@ -139,16 +144,18 @@ class FaultyFlash(NorFlash):
             self._tear_erase(address)
             raise OSError(_EIO, f"flash: erase at {address:#x} failed")
         NorFlash._erase(self, address)
-        for bits in (self._weak, self._asleep):
-            for at in list(bits):
-                if address <= at < address + self.sector_size:
-                    del bits[at]
+        self._weak.pop(address // self.sector_size, None)
+        self._asleep.pop(address // self.sector_size, None)
 
     def _make_firm(self, address: int, buf: bytes | bytearray | memoryview) -> None:
+        end = address + len(buf)
         for weak in (self._weak, self._asleep):
-            if weak:
-                for index in range(len(buf)):
-                    _put(weak, address + index, weak.get(address + index, 0) & buf[index])
+            for sector in range(address // self.sector_size, (end - 1) // self.sector_size + 1):
+                bits = weak.get(sector)
+                if bits:
+                    for at in list(bits):
+                        if address <= at < end:
+                            self._put(weak, at, bits[at] & buf[at - address])
 
     def _tear_program(self, address: int, buf: bytes | bytearray | memoryview) -> None:
         old = bytearray(len(buf))
@@ -173,7 +180,9 @@ class FaultyFlash(NorFlash):
             elif wavering and tear != NEARLY:
                 wavering &= self.random(256) & (0xFF if tear == SCATTERED else self._bits(share))
             bits = self._asleep if tear == ASLEEP else self._weak
-            _put(bits, address + index, bits.get(address + index, 0) & torn[index] | wavering)
+            known = self._get(bits, address + index)
+            if known or wavering:
+                self._put(bits, address + index, known & torn[index] | wavering)
         NorFlash._program(self, address, torn)
 
     def _tear_erase(self, address: int) -> None:
@@ -190,22 +199,36 @@ class FaultyFlash(NorFlash):
             if rising:
                 contents[index] |= rising
                 if scattered and index % 8 == 0:
-                    known = self._weak.get(address + index, 0)
-                    _put(self._weak, address + index, known | rising & self.random(256))
+                    known = self._get(self._weak, address + index)
+                    self._put(self._weak, address + index, known | rising & self.random(256))
         self._file.seek(address)
         self._file.write(contents)
 
     def _bits(self, share: int) -> int:
-        """Eight bits, each set with a chance of share / 256."""
+        """Eight bits, each set with a chance of share / 256: eight draws of `random(256)`."""
+        value = self._random
         bits = 0
-        for index in range(8):
-            if self.random(256) < share:
-                bits |= 1 << index
+        for bit in _BITS:
+            value ^= value << 13 & 0xFFFFFFFF
+            value ^= value >> 17
+            value ^= value << 5 & 0xFFFFFFFF
+            if (value >> 3) & 0xFF < share:
+                bits |= bit
+        self._random = value
         return bits
 
+    def _get(self, weak: dict, address: int) -> int:
+        bits = weak.get(address // self.sector_size)
+        return bits.get(address, 0) if bits else 0
 
-def _put(weak: dict, address: int, bits: int) -> None:
-    if bits:
-        weak[address] = bits
-    elif address in weak:
-        del weak[address]
+    def _put(self, weak: dict, address: int, bits: int) -> None:
+        sector = address // self.sector_size
+        found = weak.get(sector)
+        if bits:
+            if found is None:
+                found = weak[sector] = {}
+            found[address] = bits
+        elif found and address in found:
+            del found[address]
+            if not found:
+                del weak[sector]
