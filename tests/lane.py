@@ -51,6 +51,19 @@ class Lane:
         self.send(events.BOOT, number, 1, 0, 0, 0, 0, b"1.0")
         self.send(events.METER_IDENTITY, 4711, b"a\0b\0c")
 
+    def trouble(self, random):
+        kind = random.below(8)
+        if kind < 4:
+            self.send(events.METER_SILENT + random.below(2), random.below(5))
+        elif kind == 4:
+            self.send(events.LEDGER, 970, random.below(2), 0)
+        elif kind == 5:
+            self.send(events.METER_IDENTITY, 4711 + random.below(2), b"a\0b\0c")
+        elif kind == 6:
+            self.send(events.METER_APPROVED, 4711 + random.below(2))
+        else:
+            self.register_wh = 99_999_999 if random.below(2) else self.register_wh % 1000
+
     def step(self, number):
         random = self.random
         self.now += random.below(60_000)
@@ -68,7 +81,7 @@ class Lane:
             utc_s = 1_790_000_000 + self.now // 1000 + random.below(4) * random.below(5000)
             self.send(events.CLOCK, utc_s * 1000, random.below(4))
         elif verb == 8:
-            self.send(events.METER_SILENT + random.below(2), random.below(5))
+            self.trouble(random)
         elif verb == 9:
             self.send(events.CONTACTOR, self.state.contactor if random.below(9) else 1)
         elif verb == 10 and random.below(40) == 0:

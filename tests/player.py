@@ -3,6 +3,7 @@
 from wallbox.core import clock, decisions, engine, events
 
 UTC_S = 1_790_000_200  # 100 s after a quarter
+PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
 
 
 class Player:
@@ -49,6 +50,9 @@ class Player:
     def pilot(self, letter: str) -> list[tuple]:
         return self.send(events.PILOT, events.LETTERS.index(letter), 0, 0)
 
+    def approve_meter(self, meter_id: int) -> list[tuple]:
+        return self.send(events.METER_APPROVED, meter_id)
+
     def tick(self) -> list[tuple]:
         return self.send(events.TICK)
 
@@ -62,7 +66,8 @@ class Player:
         start, start_wh = self.now, self.register_wh
         following = self.now + read_s * 1000
         while self.now < end:
-            at = min(end, following, max(self.now + 1, self.state.due))
+            soonest = self.now + 1 if self.state.wanted else max(self.now + 1, self.state.due)
+            at = min(end, following, soonest)
             self.now = at
             if at >= following or self.state.wanted:
                 register_wh = start_wh + power_w * (at - start) // 3_600_000
@@ -99,4 +104,4 @@ class Player:
 
 def accounted_wh(facts: list[tuple]) -> int:
     """Energy of all intervals and gaps."""
-    return sum(fact[3] for fact in facts if fact[0] in (decisions.INTERVAL, decisions.GAP_END))
+    return sum(fact[3] for fact in facts if fact[0] in PARTS)

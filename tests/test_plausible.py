@@ -62,9 +62,16 @@ def test_going_back_is_refused_for_ever():
     assert register.judge(180_200, 201_000) == BELIEVED
 
 
-def test_rollover_is_told_from_a_reset():
-    assert known(99_999_900).judge(100, 1000) == reasons.ROLLOVER
-    assert known(999_999_900).judge(0, 1000) == reasons.ROLLOVER
+def test_a_rollover_is_believed_when_seen_twice():
+    register = known(99_999_990)
+    assert register.judge(5, 1000) == reasons.UNCONFIRMED
+    assert register.judge(6, 1100) == reasons.NONE
+    assert register.last_wh == 6
+
+
+def test_a_rollover_is_told_from_a_reset_and_from_a_jump():
+    jump = reasons.ROLLOVER
+    assert known(99_500_000).judge(500_000, 1000) == jump
     assert known(99_999_900).judge(50_000_000, 1000) == reasons.REGRESS
     assert known(12_345_678).judge(0, 1000) == reasons.REGRESS
 

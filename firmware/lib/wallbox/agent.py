@@ -100,6 +100,8 @@ class Agent:
             drivers.lamp.show(value)
         elif kind == decisions.METER_WANTED:
             drivers.sampling.want(now)
+        elif kind == decisions.METER_ACCEPTED:
+            drivers.sampling.meter.accept()
 
     def _write(self, fact: tuple, now: int) -> bool:
         state = self.state

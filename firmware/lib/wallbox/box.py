@@ -96,7 +96,7 @@ class Box:
         config = [events.CONFIG, valid, limit_ma, interval_s, self.values["digest"]]
         self.agent.recover(config, boot, now)
         state = self.agent.state
-        if state.meter_id:
+        if state.meter_id and not state.meter_next:
             known_wh = max(state.accounted_wh, state.session_begin_wh, heartbeat[1])
             self.sampling.meter.resume(known_wh, state.meter_id)
         if cause not in (events.RESUMED, events.POWER_UP):

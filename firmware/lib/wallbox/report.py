@@ -91,5 +91,5 @@ def _session(state, register_wh: int):
         "id": state.session,
         "start_utc_s": state.session_utc_s,
         "start_register_wh": state.session_begin_wh,
-        "energy_wh": max(0, register_wh - state.session_begin_wh) if state.reading else None,
+        "energy_wh": max(0, session.energy_wh(state, register_wh)) if state.reading else None,
     }

@@ -19,6 +19,10 @@ SESSION_BEGIN = const(7)
 SESSION_END = const(8)
 FAULT = const(9)
 CONFIGURATION = const(10)
+FIRMWARE = const(11)
+GAP_CAUSE = const(12)
+METER_ROLLOVER = const(13)
+METER_EXCHANGE = const(14)
 STATE = const(61)
 WATERMARK = const(62)
 
@@ -27,6 +31,7 @@ CONTACTOR = const(64)  # 0 open, 1 closed
 PILOT_DUTY = const(65)  # per mille; 1000 = steady +12 V
 LAMP = const(66)  # a pattern of lamp.py
 METER_WANTED = const(67)  # 1: read the meter now
+METER_ACCEPTED = const(68)  # 1: the meter and the register that are there now are the ones
 
 # flags of INTERVAL
 PARTIAL = const(1)  # begins or ends inside its quarter
@@ -37,7 +42,8 @@ GAP_METER = const(2)
 GAP_CLOCK = const(4)
 GAP_STORAGE = const(8)  # the ledger took nothing
 GAP_RESTART = const(16)  # a reset that was no power cut
-GAP_CAUSES = ("power", "meter", "clock", "storage", "restart")
+GAP_EXCHANGE = const(32)  # the operator took another meter, or another register, for the one
+GAP_CAUSES = ("power", "meter", "clock", "storage", "restart", "exchange")
 
 # stop reasons, OCPP 1.6 spelling
 REASONS = (
@@ -50,6 +56,7 @@ REASONS = (
     "EmergencyStop",
     "Reboot",
 )
+REASON_OTHER = const(0)
 REASON_EV_DISCONNECTED = const(1)
 REASON_POWER_LOSS = const(5)
 REASON_REBOOT = const(7)
@@ -67,10 +74,14 @@ FACTS = (
     "reason 1,status 1\n"
     "FAULT refusal 1,detail 4\n"
     "CONFIGURATION digest 0\n"
+    "FIRMWARE register_wh 5,meter_id 4,firmware 0\n"
+    "GAP_CAUSE cause 1\n"
+    "METER_ROLLOVER register_wh 5,meter_id 4,energy_wh 4,full_wh 5,end_utc_s 4,end_quality 1\n"
+    "METER_EXCHANGE register_wh 5,meter_id 4,next_meter_id 4\n"
     "STATE state 0\n"
     "WATERMARK acknowledged 4"
 )
-_NUMBERS = bytes((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 61, 62))  # the lines' kinds
+_NUMBERS = bytes((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 61, 62))  # the lines' kinds
 
 
 def facts() -> dict:

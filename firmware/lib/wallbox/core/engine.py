@@ -25,7 +25,7 @@ State = memory.State
 _STEADY = const(1000)  # pilot at +12 V without PWM
 _LEAST_MA = const(6000)  # IEC 61851-1 has no code below 6 A: pause
 
-RULES = (commissioning, timekeeping, metering, intervals, pilot, contactor, storage, session)
+RULES = (commissioning, timekeeping, storage, metering, intervals, pilot, contactor, session)
 
 _handlers = tuple(rule.handle for rule in RULES[:-1])
 _refusers = tuple(rule.refuse for rule in RULES if hasattr(rule, "refuse"))
@@ -112,6 +112,9 @@ def _levels(state, now: int) -> None:
     if state.lamp != lamp:
         state.lamp = lamp
         out.append((decisions.LAMP, lamp))
+    if state.meter_accept:
+        state.meter_accept = 0
+        out.append((decisions.METER_ACCEPTED, 1))
     if state.wanted == 1:
         state.wanted = 2
         out.append((decisions.METER_WANTED, 1))

@@ -21,6 +21,7 @@ CONTACTOR = const(9)
 LINK = const(10)
 LEDGER = const(11)
 METER_SUSPECT = const(12)  # one value was not believed, and is read again
+METER_APPROVED = const(13)  # the operator takes the meter, and the register, that are there now
 
 # cause of BOOT: that of machine.reset_cause(), or 0 when only the ledger had to be taken up again
 RESUMED = const(0)
@@ -60,7 +61,8 @@ KINDS = (
     "CONTACTOR closed 1\n"
     "LINK code 1\n"
     "LEDGER fill_permille 2,full 1,failed 1\n"
-    "METER_SUSPECT reason 1,register_wh 5"
+    "METER_SUSPECT reason 1,register_wh 5\n"
+    "METER_APPROVED meter_id 4"
 )
 
 _LAYOUTS = tuple([fields.layout(row) for _, row in fields.table(KINDS)])

@@ -9,7 +9,10 @@ LASTING = (
     "accounted_wh 5,accounted_utc_s 4,accounted_quality 1,"  # end of the last interval or gap
     "gap_open 1,gap_cause 1,gap_utc_s 4,gap_quality 1,"
     "session 4,"  # number of the running or the last session
-    "session_phase 1,session_begin_wh 5,session_utc_s 4,session_quality 1"
+    "session_phase 1,session_begin_wh 5,session_utc_s 4,session_quality 1,"
+    "session_carried_wh 5,"  # of the running session, from before its meter rolled over
+    "meter_next 4,"  # the meter that the operator approved, until its first register comes
+    "firmware_id 4"
 )
 
 # known anew after each boot
@@ -20,13 +23,17 @@ FLEETING = (
     "reading 1,"  # 1 = a believed reading has come since boot
     "register_wh 5,power_w -4,reading_at 5,reading_utc_s 4,reading_quality 1,"
     "meter_silent 1,meter_exchanged 1,"
+    "meter_seen 4,"  # whose identity was read last
+    "meter_left 1,meter_taken 1,meter_full_wh 5,"  # one step only: EXCHANGE, METER, it rolled over
     "meter_refused 1,"  # reason + 1, 0 = none
+    "gap_cause_told 1,"
     "known_wh 5,known_utc_s 4,known_quality 1,"  # the last reading before the present event
     "boundary_utc_s 4,interval_partial 1,"  # where the running interval ends, 0 = none runs
     "session_reason 1,session_due 5,"
     "letter 1,"
     "contactor 1,contactor_at 5,contactor_closed 1,contactor_failed 1,"  # as told; as fed back
     "duty_permille 2,lamp 1,"
+    "meter_accept 1,"  # 1 = the driver is to be told that the meter was approved
     "wanted 1,"  # a reading: 1 = to be asked for, 2 = asked for
     "ledger_fill_permille 2,ledger_full 1,ledger_failed 1,"
     "refusals 4,limit_ma 3,due 5"

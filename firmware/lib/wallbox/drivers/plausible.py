@@ -68,16 +68,12 @@ class Register:
         if self.last_wh < 0:
             return self._confirm(register_wh, now)
         if register_wh < self.last_wh:
-            return reasons.ROLLOVER if self._rolled_over(register_wh) else reasons.REGRESS
+            return self._rolled_over(register_wh, now)
         growth = register_wh - self.last_wh
         # else a spike that stays would become "possible" by mere waiting
         if 0 <= self._spike_wh <= register_wh:
             return reasons.IMPOSSIBLE_SLOPE
-        if self.last_at < 0:
-            bound = self._bound_wh
-        else:
-            bound = self._growth(register_wh, now - self.last_at)
-        if growth > bound:
+        if growth > self._bound(register_wh, now):
             self._spike_wh = register_wh
             return reasons.IMPOSSIBLE_SLOPE
         if self.last_at < 0 or growth > self._growth(register_wh, _CONFIRM_S * 1000):
@@ -108,14 +104,23 @@ class Register:
         step_wh = self.step_wh + (register_wh >> 22)
         return step_wh + self.max_w * (elapsed_ms // 1000 + 1 + _LATENCY_S) // 3600
 
-    def _rolled_over(self, register_wh: int) -> bool:
-        """From the last hundredth of 5 to 8 decimal places of kWh to the first."""
+    def _bound(self, register_wh: int, now: int) -> int:
+        """The most that can have been added since the last believed register."""
+        if self.last_at < 0:
+            return self._bound_wh
+        return self._growth(register_wh, now - self.last_at)
+
+    def _rolled_over(self, register_wh: int, now: int) -> int:
+        """From the last hundredth of 5 to 8 decimal places of kWh to the first: twice the same."""
         full_wh = 100_000_000
         for _ in range(4):
             if full_wh - full_wh // 100 <= self.last_wh < full_wh and register_wh < full_wh // 100:
-                return True
+                growth = full_wh - self.last_wh + register_wh
+                if growth <= self._bound(self.last_wh, now):
+                    return self._confirm(register_wh, now)
+                return reasons.ROLLOVER
             full_wh *= 10
-        return False
+        return reasons.REGRESS
 
 
 class Follower:

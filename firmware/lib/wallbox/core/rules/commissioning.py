@@ -1,6 +1,11 @@
-"""No valid configuration, no charge; the configuration in force is part of the record."""
+"""No valid configuration, no charge; configuration and firmware in force are part of the record."""
 
 from .. import decisions, events, refusals
+
+
+def recall(state, fact, utc_s: int, quality: int) -> None:
+    if fact[0] == decisions.FIRMWARE:
+        state.firmware_id = _id(fact[3])
 
 
 def handle(state, event, now: int, out: list) -> None:
@@ -12,6 +17,22 @@ def handle(state, event, now: int, out: list) -> None:
         out.append((decisions.CONFIGURATION, event[4]))
     elif kind == events.BOOT and event[2] != events.RESUMED:
         out.append((decisions.BOOT, event[2], event[7]))
+        _firmware(state, event[7], out)
+
+
+def _firmware(state, firmware: bytes, out: list) -> None:
+    """Which firmware measured from which register on."""
+    if state.firmware_id != _id(firmware):
+        state.firmware_id = _id(firmware)
+        out.append((decisions.FIRMWARE, state.accounted_wh, state.meter_id, firmware))
+
+
+def _id(firmware: bytes) -> int:
+    """FNV-1a, 30 bits: only to tell whether it has changed."""
+    value = 0x11C9DC5
+    for byte in firmware:
+        value = (value ^ byte) * 0x193 & 0x3FFFFFFF
+    return value
 
 
 def refuse(state) -> int:

@@ -32,12 +32,19 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         state.session_begin_wh = fact[1]
         state.session_utc_s = utc_s
         state.session_quality = quality
+        state.session_carried_wh = 0
     elif fact[0] == decisions.SESSION_END:
         state.session_phase = NONE
+    elif fact[0] == decisions.METER_ROLLOVER:
+        _carry(state, fact[4])
 
 
 def handle(state, event, now: int, out: list) -> None:
     """Called after all other rules, since it begins only if none refuses."""
+    if state.meter_full_wh:
+        _carry(state, state.meter_full_wh)
+    if state.meter_left or event[0] == events.BOOT and state.meter_next:
+        _leave(state, out)
     if event[0] == events.BOOT:
         _after_reset(state, event[2])
     elif event[0] == events.PILOT:
@@ -67,6 +74,25 @@ def _after_reset(state, cause: int) -> None:
         state.session_reason = decisions.REASON_REBOOT
 
 
+def _carry(state, full_wh: int) -> None:
+    """The meter's register has rolled over at full_wh."""
+    if state.session_phase >= OPEN:
+        state.session_carried_wh += full_wh - state.session_begin_wh
+        state.session_begin_wh = 0
+
+
+def _leave(state, out: list) -> None:
+    """The meter is another one from now on: what it measured up to here ends here."""
+    if state.session_phase >= OPEN:
+        state.session_reason = decisions.REASON_OTHER
+        _end(state, _TIMEOUT, out)
+
+
+def energy_wh(state, register_wh: int) -> int:
+    """What the running session has taken, by a register of its meter."""
+    return state.session_carried_wh + register_wh - state.session_begin_wh
+
+
 def _plug(state, letter: int, now: int) -> None:
     if letter == events.A:
         if state.session_phase == OPEN:
@@ -86,6 +112,7 @@ def _begin(state, out: list) -> None:
     state.session_begin_wh = state.register_wh
     state.session_utc_s = state.reading_utc_s
     state.session_quality = state.reading_quality
+    state.session_carried_wh = 0
     out.append((decisions.SESSION_BEGIN, state.register_wh, state.meter_id, state.session))
 
 
@@ -99,7 +126,7 @@ def _end(state, status: int, out: list) -> None:
             register_wh,
             state.meter_id,
             state.session,
-            register_wh - state.session_begin_wh,
+            energy_wh(state, register_wh),
             state.session_utc_s,
             state.session_quality,
             state.session_reason,

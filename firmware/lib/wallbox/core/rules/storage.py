@@ -21,4 +21,9 @@ def refuse(state) -> int:
 
 def running(state) -> bool:
     """True while a session runs: it may finish on the reserve that a full ledger keeps."""
-    return state.session_phase == 2
+    return state.session_phase >= 2
+
+
+def saving(state) -> bool:
+    """True while the reserve is not to be spent on intervals in which nobody charges."""
+    return state.ledger_full == 1 and not running(state)
