@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wallbox.core import decisions, engine, events, refusals, status
 
-from tests.player import UTC_S, Player, accounted_wh
+from tests.player import PARTS, UTC_S, Player, accounted_wh
 
 
 def test_plugging_in_starts_a_session_and_the_car_gets_power():
@@ -278,6 +278,9 @@ EVENTS = st.one_of(
     st.tuples(st.just("ledger"), st.booleans()),
     st.tuples(st.just("follow"), st.just(0)),
     st.tuples(st.just("cut"), st.integers(0, 2)),
+    st.tuples(st.just("identity"), st.sampled_from([42, 42, 43])),
+    st.tuples(st.just("approve"), st.sampled_from([42, 43])),
+    st.tuples(st.just("register"), st.sampled_from([99_999_999, 5, 999_999])),
 )
 
 
@@ -294,19 +297,37 @@ def test_whatever_happens_no_energy_is_lost_and_power_never_flows_against_a_refu
             assert box.state.duty_permille * 60 <= box.state.installation_limit_ma
         else:
             assert box.state.letter == events.C or box.state.duty_permille in (266, 1000)
-        assert accounted_wh(box.facts) == box.state.accounted_wh - 1_000_000
+        assert accounted_wh(box.facts) == counted_wh(box.facts, box.state.accounted_wh)
     box.follow()
     box.clock(UTC_S + box.now // 1000)
+    for _ in range(2):
+        box.identity()
+        box.read()
+        box.approve_meter(42)
     box.send(events.LEDGER, 0, 0, 0)
     box.pilot("A")
     box.read()
     box.now += 901_000
     box.tick()
     box.read()
-    assert accounted_wh(box.facts) == box.register_wh - 1_000_000
+    assert accounted_wh(box.facts) == counted_wh(box.facts, box.register_wh)
     begun = [fact[3] for fact in box.of_kind(decisions.SESSION_BEGIN)]
     assert begun == [fact[3] for fact in box.of_kind(decisions.SESSION_END)]
     assert begun == list(range(1, len(begun) + 1))
+
+
+def counted_wh(facts: list[tuple], register_wh: int) -> int:
+    """What all meters have counted up to this register of the last one."""
+    counted, begin_wh, last_wh = 0, 0, 0
+    for fact in facts:
+        if fact[0] == decisions.METER:
+            counted += last_wh - begin_wh
+            begin_wh = last_wh = fact[1]
+        elif fact[0] in PARTS:
+            last_wh = fact[1]
+        if fact[0] == decisions.METER_ROLLOVER:
+            counted += fact[4]
+    return counted + register_wh - begin_wh
 
 
 def _play(box: Player, verb: str, value) -> Player:
@@ -330,6 +351,12 @@ def _play(box: Player, verb: str, value) -> Player:
         box.send(events.LEDGER, 500, value, 0)
     elif verb == "follow":
         box.follow()
+    elif verb == "identity":
+        box.identity(value)
+    elif verb == "approve":
+        box.approve_meter(value)
+    elif verb == "register":
+        box.register_wh = value
     elif verb == "cut":
         after = box.survivor()
         after.facts, after.fact_times = box.facts, box.fact_times

@@ -114,7 +114,7 @@ def test_the_parts_add_up_to_the_register(stored):
         ["register", "to", "1003.000"],
         ["intervals", "2", "2.800"],
         ["gaps", "2", "0.200"],
-        ["register", "-", "intervals", "-", "gaps", "0.000"],
+        ["register", "-", "its", "parts", "0.000"],
         ["sessions", "1", "3.000"],
     ]
 
@@ -150,6 +150,7 @@ def test_sessions_and_gaps(stored):
         "energy_wh": 3000,
         "reason": "PowerLoss",
         "status": "G",
+        "carried_wh": 0,
     }
     assert first_gap["from_utc"] is None and first_gap["energy_wh"] == 0
     assert second_gap["cause"] == ["power", "clock"] and second_gap["energy_wh"] == 200
@@ -267,3 +268,27 @@ def test_colours_can_be_switched_off(stored, monkeypatch):
     from host.console import out
 
     assert out.no_color
+
+
+def test_a_rollover_and_an_exchanged_meter_add_up_apart(tmp_path):
+    stored = Stored(tmp_path)
+    ledger = Ledger(KEY)
+    ledger.clock_set = True
+    utc_s = BOOT_UTC_S
+    ledger.fact(decisions.METER, 99_999_000, METER, b"a|b|c")
+    ledger.fact(decisions.SESSION_BEGIN, 99_999_000, METER, 1)
+    ledger.fact(decisions.METER_ROLLOVER, 400, METER, 1400, 100_000_000, utc_s, 3)
+    ledger.fact(decisions.INTERVAL, 500, METER, 100, utc_s + 900, 3, 900, 1)
+    ledger.fact(decisions.SESSION_END, 500, METER, 1, 1500, utc_s, 3, 1, 0)
+    ledger.fact(decisions.METER_EXCHANGE, 500, METER, 78)
+    ledger.fact(decisions.GAP_BEGIN, 500, METER, utc_s + 900, 3, decisions.GAP_EXCHANGE)
+    ledger.fact(decisions.METER, 7, 78, b"a|b|d")
+    ledger.fact(decisions.GAP_END, 7, 78, 0, utc_s + 900, 3, decisions.GAP_EXCHANGE)
+    ledger.fact(decisions.INTERVAL, 10, 78, 3, utc_s + 1800, 3, 900, 0)
+    stored.keep(SERIAL, ledger)
+    session, gap, first, second = stored.lines("show", "--sessions")
+    stored.database.close()
+    assert session["energy_wh"] == 1500 and gap["cause"] == ["exchange"]
+    assert (first["rollover_wh"], first["difference_wh"]) == (1400, 0)
+    assert (second["meter_id"], second["first_register_wh"]) == (78, 7)
+    assert second["difference_wh"] == 0

@@ -80,7 +80,7 @@ def draw_up(scene: Scene) -> Balance:
         intervals_wh=total.interval_wh,
         gaps_wh=total.gap_wh,
         sessions_wh=total.session_wh,
-        stored_wh=total.last_register_wh - total.first_register_wh,
+        stored_wh=total.measured_wh,
         records_written=ledger["sequence"],
         records_acknowledged=ledger["acknowledged"],
         records_stored=len(entries),

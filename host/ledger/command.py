@@ -64,6 +64,7 @@ def show(
     Letters behind a time are its quality: S synchronised, R relative, I informative, U unknown.
     Exit code 0: printed. 2: wrong options. 4: no such database or box.
     """
+    from host.ledger.bounds import placed
     from host.ledger.entries import Entry, choose_boxes, kind_numbers, read, standing
     from host.ledger.render import (
         entries_table,
@@ -95,7 +96,7 @@ def show(
         chosen = choose_boxes(connection, box)
 
         def entries(serial: str, count: int) -> Iterator[Entry]:
-            return read(connection, serial, since_utc_s, kinds, count)
+            return placed(read(connection, serial, since_utc_s, kinds, count))
 
         if as_csv and sessions:
             print_sessions_csv(add_up(entries(serial, 0)) for serial in chosen)

@@ -23,7 +23,8 @@ Value = int | str | list[str]
 
 @dataclass(frozen=True)
 class Entry:
-    """A record in field terms. `utc_s` is 0 where the box did not know the time."""
+    """A record in field terms. `utc_s` is 0 where the box did not know the time; the bounds are
+    then what the records around it tell (bounds.py), 0 = unknown."""
 
     box: str
     sequence: int
@@ -33,6 +34,8 @@ class Entry:
     uptime_ms: int
     utc_s: int
     fields: dict[str, Value]
+    earliest_utc_s: int = 0
+    latest_utc_s: int = 0
 
 
 FACTS = decisions.facts()

@@ -39,7 +39,17 @@ def entry_json(entry: Entry) -> dict[str, object]:
         "uptime_ms": entry.uptime_ms,
         "kind": entry.kind,
         "fields": entry.fields,
+        **_bounds(entry),
     }
+
+
+def _bounds(entry: Entry) -> dict[str, object]:
+    """Of a time that the box did not know, if its neighbours tell any."""
+    bounds = {
+        "earliest_utc": utc_text(entry.earliest_utc_s),
+        "latest_utc": utc_text(entry.latest_utc_s),
+    }
+    return {name: value for name, value in bounds.items() if value}
 
 
 def print_json(lines: Iterable[dict[str, object]]) -> None:
@@ -163,8 +173,10 @@ def print_totals(console: Console, totals: Iterable[Totals]) -> None:
         table.add_row("register to", "", kwh(one.last_register_wh))
         table.add_row("intervals", str(one.intervals), kwh(one.interval_wh))
         table.add_row("gaps", str(one.gaps), kwh(one.gap_wh))
+        if one.rollovers:
+            table.add_row("rollovers", str(one.rollovers), kwh(one.rollover_wh))
         style = "bold red" if one.difference_wh else "green"
-        table.add_row("register - intervals - gaps", "", kwh(one.difference_wh), style=style)
+        table.add_row("register - its parts", "", kwh(one.difference_wh), style=style)
         table.add_row("sessions", str(one.sessions), kwh(one.session_wh))
         console.print()
         console.print(table)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from host.ledger.entries import Entry, Value
 
-PARTS = ("INTERVAL", "GAP_END")  # between them they account for every Wh of the register
+# between them they account for every Wh of the register
+PARTS = ("INTERVAL", "GAP_END", "METER_ROLLOVER")
+_OF_A_METER = ("METER", "GAP_BEGIN", "SESSION_BEGIN", "SESSION_END", *PARTS)
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Session:
     energy_wh: int = 0
     reason: str | None = None
     status: str | None = None
+    carried_wh: int = 0  # its meter has rolled over at so much
 
 
 @dataclass
@@ -45,7 +48,10 @@ class Gap:
 
 @dataclass
 class Totals:
-    """What one meter measured at one box, and whether the parts add up to it."""
+    """What one meter measured at one box from one METER on, and whether the parts add up to it.
+
+    `full_wh`: what the register counts up to, once for each rollover.
+    """
 
     box: str
     meter_id: int
@@ -55,13 +61,21 @@ class Totals:
     interval_wh: int = 0
     gaps: int = 0
     gap_wh: int = 0
+    rollovers: int = 0
+    rollover_wh: int = 0
+    full_wh: int = 0
     sessions: int = 0
     session_wh: int = 0
 
     @property
     def difference_wh(self) -> int:
         """Register minus the sum of its parts: 0, or something is missing."""
-        return self.last_register_wh - self.first_register_wh - self.interval_wh - self.gap_wh
+        return self.measured_wh - self.interval_wh - self.gap_wh - self.rollover_wh
+
+    @property
+    def measured_wh(self) -> int:
+        """What the register has counted."""
+        return self.last_register_wh - self.first_register_wh + self.full_wh
 
 
 @dataclass
@@ -78,7 +92,7 @@ def add_up(entries: Iterable[Entry]) -> Sums:
     by what its end repeats of its begin."""
     sums = Sums()
     for entry in entries:
-        if "meter_id" in entry.fields:
+        if entry.kind in _OF_A_METER:
             _account(sums, entry)
         if entry.kind in _HANDLERS:
             _HANDLERS[entry.kind](sums, entry)
@@ -89,11 +103,11 @@ def _account(sums: Sums, entry: Entry) -> None:
     fields = entry.fields
     register_wh, meter_id = _int(fields["register_wh"]), _int(fields["meter_id"])
     energy_wh = _int(fields["energy_wh"]) if entry.kind in PARTS else 0
-    if not sums.totals or sums.totals[-1].meter_id != meter_id:
-        sums.totals.append(Totals(entry.box, meter_id, register_wh - energy_wh, register_wh))
+    full_wh = _int(fields["full_wh"]) if entry.kind == "METER_ROLLOVER" else 0
+    if not sums.totals or sums.totals[-1].meter_id != meter_id or entry.kind == "METER":
+        first_wh = register_wh + full_wh - energy_wh
+        sums.totals.append(Totals(entry.box, meter_id, first_wh, register_wh))
     total = sums.totals[-1]
-    if entry.kind == "METER" and not total.intervals + total.gaps:
-        total.first_register_wh = total.last_register_wh = register_wh
     if entry.kind in PARTS:
         total.last_register_wh = register_wh
     if entry.kind == "INTERVAL":
@@ -102,12 +116,17 @@ def _account(sums: Sums, entry: Entry) -> None:
     elif entry.kind == "GAP_END":
         total.gaps += 1
         total.gap_wh += energy_wh
+    elif entry.kind == "METER_ROLLOVER":
+        total.rollovers += 1
+        total.rollover_wh += energy_wh
+        total.full_wh += full_wh
     elif entry.kind == "SESSION_END":
         total.sessions += 1
         total.session_wh += _int(fields["energy_wh"])
     running = sums.sessions[-1] if sums.sessions else None
     if running is not None and running.reason is None and running.meter_id == meter_id:
-        running.energy_wh = register_wh - running.begin_register_wh
+        running.carried_wh += full_wh
+        running.energy_wh = running.carried_wh + register_wh - running.begin_register_wh
 
 
 def _session_begin(sums: Sums, entry: Entry) -> None:

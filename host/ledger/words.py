@@ -31,7 +31,15 @@ class Words:
         """When a record was written; by boot and time since boot if nothing better is known."""
         if entry.utc_s:
             return self.time(entry.utc_s, entry.quality)
-        return f"boot {entry.boot} + {since_boot(entry.uptime_ms)} {entry.quality}"
+        since = since_boot(entry.uptime_ms)
+        return f"boot {entry.boot} + {since} {entry.quality}{self._bounds(entry)}"
+
+    def _bounds(self, entry: Entry) -> str:
+        earliest, latest = entry.earliest_utc_s, entry.latest_utc_s
+        if earliest and earliest == latest:
+            return f" = {self.time(latest)}"
+        words = f", after {self.time(earliest)}" if earliest else ""
+        return words + (f", before {self.time(latest)}" if latest else "")
 
     def fields(self, entry: Entry) -> str:
         """All fields of an entry in one line."""
