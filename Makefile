@@ -1,5 +1,5 @@
 # Every target installs what it needs into .venv by itself.
-# PYTHON=python3.12 chooses the interpreter; STORY=free chooses the demo's story.
+# PYTHON=python3.12 chooses the interpreter, STORY=free the demo's story, WORKERS=1 one test at a time.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -15,6 +15,7 @@ STUBS := $(VENV)/stubs
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 STORY ?=
 ARGS ?=
+WORKERS ?= 4
 
 .PHONY: help demo test check bench size install clean
 
@@ -25,7 +26,7 @@ demo: $(READY) ## a wallbox at work, in about a minute (STORY=free: from the key
 	@$(BIN)/wallbox demo $(if $(STORY),--story $(STORY)) $(ARGS)
 
 test: $(READY) ## run every test (ARGS="tests/test_keys.py -k name" runs some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY) ## style and types: ruff, mypy over host/ and hw/, mypy with the ESP32 stubs over firmware/
 	@$(BIN)/ruff check .

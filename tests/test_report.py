@@ -22,7 +22,7 @@ reading.register_wh = U40
 state = Part(
     letter=0, session_phase=99, refusals=0xFFFFFFFF, contactor=0, duty_permille=1000, reading=1,
     limit_ma=U32, clock_quality=0, utc_s=U32, utc_at_ms=0, session=U32, session_utc_s=U32,
-    session_begin_wh=1,
+    session_begin_wh=1, session_carried_wh=U40,
 )
 ledger = Part(next_sequence=U32, acknowledged=U32, fill_permille=1000, damaged=U32)
 agent = Part(state=state, ledger=ledger, boot=0xFFFF, inbox=Part(discarded=U32))

@@ -18,7 +18,9 @@ from tests import spec_reader, torture
 KEY = b"a key of one box"
 GENESIS = b"wallbox ledger"
 SECTOR = 4096
-SPEC = (Path(__file__).resolve().parent.parent / "docs" / "SPEC.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SPEC = (DOCS / "SPEC.md").read_text(encoding="utf-8")
+FACTS = (DOCS / "FACTS.md").read_text(encoding="utf-8")
 
 
 def box(flash, boot):
@@ -107,14 +109,14 @@ def numbered(names):
 
 
 def first_words(begin):
-    return {code: re.match(r"\w+", text).group() for code, text in rows(SPEC, begin)}
+    return {code: re.match(r"\w+", text).group() for code, text in rows(FACTS, begin)}
 
 
 def test_the_facts_of_the_spec_are_those_of_the_code():
     facts = {kind: fact for kind, fact in decisions.facts().items() if kind < 60}
     told = {
-        int(kind): (name, specification(row[:2] for row in rows(SPEC, f"### {kind} {name}\n")))
-        for kind, name in re.findall(r"^### (\d+) ([A-Z_]+)$", SPEC, re.MULTILINE)
+        int(kind): (name, specification(row[:2] for row in rows(FACTS, f"## {kind} {name}\n")))
+        for kind, name in re.findall(r"^## (\d+) ([A-Z_]+)$", FACTS, re.MULTILINE)
     }
     assert told == facts
 
@@ -134,7 +136,7 @@ def test_the_codes_of_the_spec_are_those_of_the_code():
     assert first_words("**status** of SESSION_END") == numbered(session.STATUS)
     assert first_words("**refusal** of FAULT") == numbered(name for name, _ in refusals.table())
     assert first_words("**detail** of a FAULT") == numbered(meter_texts.NAMES)
-    assert [row[:3] for row in rows(SPEC, "**cause** of GAP_BEGIN")] == [
+    assert [row[:3] for row in rows(FACTS, "**cause** of GAP_BEGIN")] == [
         [str(bit), str(1 << bit), name] for bit, name in enumerate(decisions.GAP_CAUSES)
     ]
-    assert decisions.PARTIAL == 1 and "bit 0 = partial" in SPEC
+    assert decisions.PARTIAL == 1 and "bit 0 = partial" in FACTS
