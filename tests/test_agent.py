@@ -213,6 +213,23 @@ def test_when_nothing_can_be_written_any_more_the_books_still_close_after_the_op
     assert ended[4] == bench.register_wh - 1_000_000
 
 
+@pytest.mark.parametrize(("charging", "cadence_s"), [(True, 10), (False, 60)])
+def test_what_was_known_before_a_power_cut_is_one_cadence_old_at_most(charging, cadence_s):
+    """The cadence is that of wallbox.sampling; the cut comes just before the next reading."""
+    bench = Bench()
+    bench.ready()
+    if charging:
+        bench.charge()
+    for _ in range(20):
+        bench.now += cadence_s * 1000
+        bench.read(add_wh=30)
+    cut_utc_s = UTC_S + 10_000 * bench.boots + bench.now // 1000 + cadence_s - 1
+    bench.boot()
+    begin = [fact for fact in bench.facts() if fact[0] == decisions.GAP_BEGIN][-1]
+    assert begin[1] == bench.register_wh
+    assert 0 <= cut_utc_s - begin[3] < cadence_s and begin[4] == events.SYNCHRONISED
+
+
 @pytest.mark.parametrize("story", range(4))
 def test_power_cuts_in_any_write_of_the_agent_cost_not_one_wh(story, seed):
     chance = random.Random(seed + story)
