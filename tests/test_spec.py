@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from wallbox.core import decisions, events, fields, refusals
+from wallbox.core import codes, decisions, events, fields, refusals
 from wallbox.core.rules import session
 from wallbox.drivers import meter_texts
 from wallbox.store import record
@@ -21,6 +21,7 @@ SECTOR = 4096
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SPEC = (DOCS / "SPEC.md").read_text(encoding="utf-8")
 FACTS = (DOCS / "FACTS.md").read_text(encoding="utf-8")
+CODES = (DOCS / "CODES.md").read_text(encoding="utf-8")
 
 
 def box(flash, boot):
@@ -109,7 +110,7 @@ def numbered(names):
 
 
 def first_words(begin):
-    return {code: re.match(r"\w+", text).group() for code, text in rows(FACTS, begin)}
+    return {code: re.match(r"\w+", text).group() for code, text in rows(CODES, begin)}
 
 
 def test_the_facts_of_the_spec_are_those_of_the_code():
@@ -130,13 +131,22 @@ def test_the_events_of_the_spec_are_those_of_the_code():
     assert [row[0] for row in rows(SPEC, "### Events\n")] == [str(n) for n in range(len(told))]
 
 
+def _heading(kind, field):
+    (line,) = re.findall(rf"^\*\*{field}\*\* .*of {kind}\b.*:$", CODES, re.MULTILINE)
+    return line
+
+
 def test_the_codes_of_the_spec_are_those_of_the_code():
     assert first_words("**cause** of BOOT") == {str(n): name for n, name in BOOT_CAUSES.items()}
     assert first_words("**reason** of SESSION_END") == numbered(decisions.REASONS)
     assert first_words("**status** of SESSION_END") == numbered(session.STATUS)
     assert first_words("**refusal** of FAULT") == numbered(name for name, _ in refusals.table())
     assert first_words("**detail** of a FAULT") == numbered(meter_texts.NAMES)
-    assert [row[:3] for row in rows(FACTS, "**cause** of GAP_BEGIN")] == [
+    assert [row[:3] for row in rows(CODES, "**cause** of GAP_BEGIN")] == [
         [str(bit), str(1 << bit), name] for bit, name in enumerate(decisions.GAP_CAUSES)
     ]
-    assert decisions.PARTIAL == 1 and "bit 0 = partial" in FACTS
+    for (kind, field), known in codes.NAMES.items():
+        if known[0] is not None and field != "after":
+            told = rows(CODES, _heading(kind, field))
+            assert told == [[str(number), name] for number, name in enumerate(known)]
+    assert decisions.PARTIAL == 1 and "bit 0 = partial" in CODES

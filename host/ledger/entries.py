@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
-from wallbox.core import decisions, events, refusals
+from wallbox.core import codes, decisions, events, refusals
 from wallbox.core.fields import names
 from wallbox.core.rules import session
 
@@ -16,7 +16,7 @@ from host.collect.database import boxes, chain_starts, quarantine, records
 from host.records import Record, split
 
 BOOT_CAUSES = {1: "PowerUp", 2: "HardReset", 3: "Watchdog", 4: "DeepSleep", 5: "SoftReset"}
-OPAQUE = {"state", "digest", "payload"}  # bytes that are no text
+OPAQUE = {"state", "digest", "payload", "tag"}  # bytes that are no text
 
 Value = int | str | list[str]
 
@@ -137,6 +137,11 @@ def entry(serial: str, record: Record) -> Entry:
 def _value(kind: str, field: str, value: int | bytes) -> Value:
     if isinstance(value, bytes):
         return value.hex() if field in OPAQUE else value.decode("utf-8", "replace")
+    known = codes.NAMES.get((kind, field))
+    if known and known[0] is None:
+        return [name or "" for bit, name in enumerate(known[1:]) if value >> bit & 1]
+    if known:
+        return _named(known, value)
     if field.endswith("quality"):
         return _named(events.QUALITY, value)
     if field == "flags":
@@ -154,8 +159,8 @@ def _value(kind: str, field: str, value: int | bytes) -> Value:
     return value
 
 
-def _named(table: Sequence[str], value: int) -> str:
-    return table[value] if value < len(table) else str(value)
+def _named(table: Sequence[str | None], value: int) -> str:
+    return (table[value] if value < len(table) else None) or str(value)
 
 
 @dataclass(frozen=True)

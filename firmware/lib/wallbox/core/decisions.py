@@ -23,6 +23,10 @@ FIRMWARE = const(11)
 GAP_CAUSE = const(12)
 METER_ROLLOVER = const(13)
 METER_EXCHANGE = const(14)
+SEAL = const(15)
+TAG = const(16)
+LIMIT = const(17)
+LIFECYCLE = const(18)
 STATE = const(61)
 WATERMARK = const(62)
 
@@ -78,10 +82,15 @@ FACTS = (
     "GAP_CAUSE cause 1\n"
     "METER_ROLLOVER register_wh 5,meter_id 4,energy_wh 4,full_wh 5,end_utc_s 4,end_quality 1\n"
     "METER_EXCHANGE register_wh 5,meter_id 4,next_meter_id 4\n"
+    "SEAL register_wh 5,meter_id 4,change 1,loops 1,numbers 0\n"
+    "TAG verdict 1,reason 1,action 1,online 1,list_version 4,tag 0\n"
+    "LIMIT change 1,source 1,lease 4,limit_ma 3,from_utc_s 4,until_utc_s 4,fallback_ma 3,"
+    "reached_s 2,withheld_wh 4\n"
+    "LIFECYCLE register_wh 5,meter_id 4,before 1,after 1,by 1,reason 1\n"
     "STATE state 0\n"
     "WATERMARK acknowledged 4"
 )
-_NUMBERS = bytes((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 61, 62))  # the lines' kinds
+_NUMBERS = bytes((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 61, 62))  # the lines' kinds
 
 
 def facts() -> dict:

@@ -1,0 +1,54 @@
+"""Names of the codes in facts, in the order of their numbers; the numbers are in ledgers.
+
+The box works with the numbers and does not import this; the host and docs/FACTS.md tell them.
+"""
+
+SEAL_CHANGES = ("opened", "opened without power", "closed", "sealed")
+SEAL_LOOPS = ("lid", "terminal cover")  # bits
+
+# status of a tag, OCPP 1.6
+TAG_VERDICTS = ("Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx")
+TAG_REASONS = (
+    "none",
+    "unknown tag",
+    "too many unknown tags",
+    "another tag charges",
+    "pay-per-use needs the reader on",
+    "its counter went back: a copy",
+    "expired",
+    "blocked",
+    "box refuses",
+)
+TAG_ACTIONS = ("none", "start", "stop", "wait for the car")
+
+LIMIT_CHANGES = ("set", "ended", "taken back", "replaced")
+LIMIT_SOURCES = ("installation", "cable", "tag", "smart", "grid", "protection", "thermal")
+
+LIFECYCLES = ("factory", "commissioned", "in service", "suspended", "on hold", "decommissioned")
+LIFECYCLE_BY = ("box", "partner", "operator")
+LIFECYCLE_REASONS = (
+    "none",
+    "installation",
+    "always-on",
+    "tampering",
+    "payment",
+    "moved",
+    "hold",
+    "new resident",
+    "dismounted",
+)
+
+# (kind, field): names by number, or by bit if the tuple begins with None
+NAMES = {
+    ("SEAL", "change"): SEAL_CHANGES,
+    ("SEAL", "loops"): (None,) + SEAL_LOOPS,
+    ("TAG", "verdict"): TAG_VERDICTS,
+    ("TAG", "reason"): TAG_REASONS,
+    ("TAG", "action"): TAG_ACTIONS,
+    ("LIMIT", "change"): LIMIT_CHANGES,
+    ("LIMIT", "source"): LIMIT_SOURCES,
+    ("LIFECYCLE", "before"): LIFECYCLES,
+    ("LIFECYCLE", "after"): LIFECYCLES,
+    ("LIFECYCLE", "by"): LIFECYCLE_BY,
+    ("LIFECYCLE", "reason"): LIFECYCLE_REASONS,
+}
