@@ -90,7 +90,7 @@ FACTS = (
     "STATE state 0\n"
     "WATERMARK acknowledged 4"
 )
-_NUMBERS = bytes((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 61, 62))  # the lines' kinds
+_NUMBERS = bytes(range(1, 19)) + bytes((61, 62))  # the lines' kinds
 
 
 def facts() -> dict:
