@@ -6,17 +6,37 @@ UTC_S = 1_790_000_200  # 100 s after a quarter
 PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
 
 
+CONFIG = {
+    "valid": 1,
+    "installation_limit_ma": 16_000,
+    "interval_s": 900,
+    "cable_limit_ma": 0,
+    "seal_policy": 2,
+    "mode": 0,
+    "offline_grace_h": 72,
+    "relocate_after_h": 24,
+    "lifecycle": 2,
+    "chip_foreign": 0,
+}
+
+
 class Player:
     """A core with a meter, a car and a clock in the hands of the test."""
 
-    def __init__(self, interval_s: int = 900, limit_ma: int = 16_000):
+    def __init__(self, before: "Player | None" = None, **config: int):
         self.state = engine.State()
         self.now = 0
         self.register_wh = 1_000_000
         self.log: list[tuple] = []  # (now, decision)
         self.facts: list[tuple] = []
         self.fact_times: list[tuple[int, int]] = []  # (utc_s, quality) of each fact
-        self.send(events.CONFIG, 1, limit_ma, interval_s, b"\x01" * 8)
+        self.config = {**CONFIG, **(before.config if before else {}), **config}
+        if before:
+            for fact, (utc_s, quality) in zip(before.facts, before.fact_times, strict=True):
+                engine.recall(self.state, fact, utc_s, quality)
+            self.state.leases[:] = before.state.leases
+            self.register_wh = before.register_wh
+        self.send(events.CONFIG, *self.config.values(), b"\x01" * 8)
 
     def send(self, kind: int, *values) -> list[tuple]:
         event = [kind, *values] + [0] * (events.MAX_FIELDS - 1 - len(values))
@@ -95,11 +115,7 @@ class Player:
 
     def survivor(self) -> "Player":
         """The box after a power cut that forgot all but its ledger."""
-        after = Player(self.state.interval_s, self.state.installation_limit_ma)
-        for fact, (utc_s, quality) in zip(self.facts, self.fact_times, strict=True):
-            engine.recall(after.state, fact, utc_s, quality)
-        after.register_wh = self.register_wh
-        return after
+        return Player(self)
 
 
 def accounted_wh(facts: list[tuple]) -> int:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from wallbox.core import decisions, events, refusals
+from wallbox.core.rules import session
 
 from tests.player import PARTS, UTC_S, Player, accounted_wh
 
@@ -201,7 +202,8 @@ def test_an_exchanged_meter_begins_a_new_account_once_it_is_approved():
     exchange = box.of_kind(decisions.METER_EXCHANGE)[-1]
     assert exchange == (decisions.METER_EXCHANGE, old_wh, 42, 77)
     (end,) = box.of_kind(decisions.SESSION_END)
-    assert end[1:5] == (old_wh, 42, 1, old_wh - 1_000_000) and end[8] == 1
+    assert end[1:5] == (old_wh, 42, 1, old_wh - 1_000_000)
+    assert session.STATUS[end[8]] == "X"
     box.identity(77)
     box.read()
     gap = box.of_kind(decisions.GAP_END)[-1]

@@ -27,6 +27,13 @@ SEAL = const(15)
 TAG = const(16)
 LIMIT = const(17)
 LIFECYCLE = const(18)
+MODE = const(19)
+ABSENCE_BEGIN = const(20)
+ABSENCE_END = const(21)
+FIRST_CHARGE = const(22)
+PLACE = const(23)
+ANNOUNCED = const(24)
+PREFERENCE = const(25)
 STATE = const(61)
 WATERMARK = const(62)
 
@@ -35,6 +42,7 @@ CONTACTOR = const(64)  # 0 open, 1 closed
 PILOT_DUTY = const(65)  # per mille; 1000 = steady +12 V
 LAMP = const(66)  # a pattern of lamp.py
 METER_WANTED = const(67)  # 1: read the meter now
+SEALS_RESET = const(69)  # 1: the hardware latch of the seals begins anew
 METER_ACCEPTED = const(68)  # 1: the meter and the register that are there now are the ones
 
 # flags of INTERVAL
@@ -62,6 +70,9 @@ REASONS = (
 )
 REASON_OTHER = const(0)
 REASON_EV_DISCONNECTED = const(1)
+REASON_LOCAL = const(2)
+REASON_REMOTE = const(3)
+REASON_DEAUTHORIZED = const(4)
 REASON_POWER_LOSS = const(5)
 REASON_REBOOT = const(7)
 
@@ -73,9 +84,9 @@ FACTS = (
     "INTERVAL register_wh 5,meter_id 4,energy_wh 4,end_utc_s 4,end_quality 1,interval_s 2,flags 1\n"
     "GAP_BEGIN register_wh 5,meter_id 4,from_utc_s 4,from_quality 1,cause 1\n"
     "GAP_END register_wh 5,meter_id 4,energy_wh 4,from_utc_s 4,from_quality 1,cause 1\n"
-    "SESSION_BEGIN register_wh 5,meter_id 4,session 4\n"
+    "SESSION_BEGIN register_wh 5,meter_id 4,session 4,authority 1,subscription 4,limit_ma 3,tag 0\n"
     "SESSION_END register_wh 5,meter_id 4,session 4,energy_wh 4,begin_utc_s 4,begin_quality 1,"
-    "reason 1,status 1\n"
+    "reason 1,status 1,flags 1\n"
     "FAULT refusal 1,detail 4\n"
     "CONFIGURATION digest 0\n"
     "FIRMWARE register_wh 5,meter_id 4,firmware 0\n"
@@ -87,10 +98,17 @@ FACTS = (
     "LIMIT change 1,source 1,lease 4,limit_ma 3,from_utc_s 4,until_utc_s 4,fallback_ma 3,"
     "reached_s 2,withheld_wh 4\n"
     "LIFECYCLE register_wh 5,meter_id 4,before 1,after 1,by 1,reason 1\n"
+    "MODE mode 1,from_utc_s 4\n"
+    "ABSENCE_BEGIN cause 1,planned 1,from_utc_s 4,from_quality 1\n"
+    "ABSENCE_END cause 1,planned 1,from_utc_s 4,from_quality 1\n"
+    "FIRST_CHARGE register_wh 5,meter_id 4,session 4,subscription 4\n"
+    "PLACE register_wh 5,meter_id 4,change 1\n"
+    "ANNOUNCED from_utc_s 4,until_utc_s 4\n"
+    "PREFERENCE opt_out 1,charge_now 1,flags 1\n"
     "STATE state 0\n"
     "WATERMARK acknowledged 4"
 )
-_NUMBERS = bytes(range(1, 19)) + bytes((61, 62))  # the lines' kinds
+_NUMBERS = bytes(range(1, 26)) + bytes((61, 62))  # the lines' kinds
 
 
 def facts() -> dict:

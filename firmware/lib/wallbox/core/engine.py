@@ -4,17 +4,21 @@ It does no I/O and reads no clock. Denying levels come first, then the facts,
 then granting levels: deny first, write after; write first, grant after.
 """
 
-from micropython import const
-
-from . import decisions, events, status
+from . import decisions, power, status
 from . import state as memory
 from .rules import (
     NEVER,
+    access,
     commissioning,
     contactor,
     intervals,
+    lifecycle,
+    limits,
     metering,
     pilot,
+    place,
+    presence,
+    seals,
     session,
     storage,
     timekeeping,
@@ -22,15 +26,28 @@ from .rules import (
 
 State = memory.State
 
-_STEADY = const(1000)  # pilot at +12 V without PWM
-_LEAST_MA = const(6000)  # IEC 61851-1 has no code below 6 A: pause
-
-RULES = (commissioning, timekeeping, storage, metering, intervals, pilot, contactor, session)
+# in the order in which they are asked; the session comes last, since it begins only if none refuses
+RULES = (
+    commissioning,
+    timekeeping,
+    storage,
+    metering,
+    intervals,
+    pilot,
+    contactor,
+    lifecycle,
+    seals,
+    place,
+    presence,
+    access,
+    limits,
+    session,
+)
 
 _handlers = tuple(rule.handle for rule in RULES[:-1])
 _refusers = tuple(rule.refuse for rule in RULES if hasattr(rule, "refuse"))
 _recallers = tuple(rule.recall for rule in RULES if hasattr(rule, "recall"))
-_dues = tuple(rule.due for rule in RULES if hasattr(rule, "due"))
+_dues = tuple(rule.due for rule in RULES if hasattr(rule, "due")) + (power.due,)
 
 
 def step(state, event, now: int) -> list:
@@ -46,6 +63,7 @@ def step(state, event, now: int) -> list:
         handle(state, event, now, facts)
     state.refusals = _refusals(state)
     session.handle(state, event, now, facts)
+    power.decide(state, now)
     _levels(state, now)
     state.due = max(now, _due(state))
     return state.decisions
@@ -82,29 +100,20 @@ def _refusals(state) -> int:
 
 
 def _levels(state, now: int) -> None:
-    state.limit_ma = state.installation_limit_ma
-    allowed = (
-        state.refusals == 0
-        and state.session_phase == session.OPEN
-        and state.limit_ma >= _LEAST_MA
-        and events.B <= state.letter <= events.C
-    )
-    # 0.6 A per per cent of duty, rounded down: never above the limit
-    duty_permille = state.limit_ma // 60 if allowed else _STEADY
-    closed = 1 if allowed and state.letter == events.C else 0
+    """What denies, the facts, what grants."""
     out = state.decisions
-    if state.contactor and not closed:
+    if state.contactor and not state.want_closed:
         state.contactor = 0
         state.contactor_at = now
         out.append((decisions.CONTACTOR, 0))
-    if state.duty_permille != duty_permille and duty_permille == _STEADY:
-        state.duty_permille = duty_permille
-        out.append((decisions.PILOT_DUTY, duty_permille))
+    if state.duty_permille != state.want_duty and state.want_duty == power.STEADY:
+        state.duty_permille = state.want_duty
+        out.append((decisions.PILOT_DUTY, state.want_duty))
     out.extend(state.facts)
-    if state.duty_permille != duty_permille:
-        state.duty_permille = duty_permille
-        out.append((decisions.PILOT_DUTY, duty_permille))
-    if closed and not state.contactor:
+    if state.duty_permille != state.want_duty:
+        state.duty_permille = state.want_duty
+        out.append((decisions.PILOT_DUTY, state.want_duty))
+    if state.want_closed and not state.contactor:
         state.contactor = 1
         state.contactor_at = now
         out.append((decisions.CONTACTOR, 1))
@@ -112,6 +121,13 @@ def _levels(state, now: int) -> None:
     if state.lamp != lamp:
         state.lamp = lamp
         out.append((decisions.LAMP, lamp))
+    _ask_drivers(state, out)
+
+
+def _ask_drivers(state, out: list) -> None:
+    if state.seals_reset:
+        state.seals_reset = 0
+        out.append((decisions.SEALS_RESET, 1))
     if state.meter_accept:
         state.meter_accept = 0
         out.append((decisions.METER_ACCEPTED, 1))

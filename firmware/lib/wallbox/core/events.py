@@ -22,6 +22,23 @@ LINK = const(10)
 LEDGER = const(11)
 METER_SUSPECT = const(12)  # one value was not believed, and is read again
 METER_APPROVED = const(13)  # the operator takes the meter, and the register, that are there now
+SEAL = const(14)  # bits of loops: open now; opened while there was no power (hardware latch)
+SEALED = const(15)  # a signed command: new seals are on, here are their numbers
+TAG = const(16)  # a tag at the reader, and what the list says of it
+TAG_STATUS = const(17)  # the list has changed: what it now says of the charging tag
+READER = const(18)
+MODE = const(19)  # the operator: reader required or not, from a time on
+REMOTE_START = const(20)
+REMOTE_STOP = const(21)
+LEASE = const(22)  # a limit of the current, for a time
+LEASE_END = const(23)
+OPT_OUT = const(24)  # the subscriber: no limits for the grid's sake
+CHARGE_NOW = const(25)  # the subscriber: no smart schedule for this session
+LIFECYCLE = const(26)
+ABSENCE = const(27)  # a planned absence, announced
+PLACE = const(28)  # a scan: known and other networks in range
+PLACE_APPROVED = const(29)
+LOCAL_LIMIT = const(30)  # a sensor of the box: protection, temperature
 
 # cause of BOOT: that of machine.reset_cause(), or 0 when only the ledger had to be taken up again
 RESUMED = const(0)
@@ -47,7 +64,8 @@ NONE = const(6)
 # name and fields, a line a kind, in the order of their numbers; one text needs little RAM
 KINDS = (
     "TICK\n"
-    "CONFIG valid 1,installation_limit_ma 3,interval_s 2,digest 0\n"
+    "CONFIG valid 1,installation_limit_ma 3,interval_s 2,cable_limit_ma 3,seal_policy 1,mode 1,"
+    "offline_grace_h 2,relocate_after_h 2,lifecycle 1,chip_foreign 1,digest 0\n"
     "BOOT boot 2,cause 1,heartbeat_known 1,heartbeat_register_wh 5,heartbeat_utc_s 4,"
     "heartbeat_quality 1,firmware 0\n"
     "CLOCK utc_ms 6,quality 1\n"
@@ -62,7 +80,24 @@ KINDS = (
     "LINK code 1\n"
     "LEDGER fill_permille 2,full 1,failed 1\n"
     "METER_SUSPECT reason 1,register_wh 5\n"
-    "METER_APPROVED meter_id 4"
+    "METER_APPROVED meter_id 4\n"
+    "SEAL open 1,latched 1\n"
+    "SEALED numbers 0\n"
+    "TAG status 1,kind 1,subscription 4,limit_ma 3,expires_utc_s 4,copied 1,list_version 4,tag 0\n"
+    "TAG_STATUS status 1,limit_ma 3,expires_utc_s 4,tag 0\n"
+    "READER present 1\n"
+    "MODE mode 1,from_utc_s 4\n"
+    "REMOTE_START subscription 4,limit_ma 3,tag 0\n"
+    "REMOTE_STOP session 4\n"
+    "LEASE source 1,lease 4,limit_ma 3,from_utc_s 4,until_utc_s 4,fallback_ma 3\n"
+    "LEASE_END lease 4\n"
+    "OPT_OUT on 1\n"
+    "CHARGE_NOW on 1\n"
+    "LIFECYCLE after 1,by 1,reason 1\n"
+    "ABSENCE from_utc_s 4,until_utc_s 4\n"
+    "PLACE known 1,others 1\n"
+    "PLACE_APPROVED\n"
+    "LOCAL_LIMIT source 1,limit_ma 3"
 )
 
 _LAYOUTS = tuple([fields.layout(row) for _, row in fields.table(KINDS)])

@@ -12,6 +12,14 @@ METER_EXCHANGED = const(4)
 METER_REFUSED = const(5)
 METER_SILENT = const(6)
 LEDGER_FULL = const(7)
+SEAL = const(8)
+CHIP_FOREIGN = const(9)
+MOVED = const(10)
+NOT_IN_SERVICE = const(11)
+SUSPENDED = const(12)
+ON_HOLD = const(13)
+OFFLINE = const(14)
+CURRENT = const(15)
 
 # name on the wire and a sentence for people, a line a bit; names of OCPP 1.6 where it has one
 TABLE = (
@@ -22,7 +30,15 @@ TABLE = (
     "MeterExchanged The sub-meter is not the one this box knows; call the operator.\n"
     "PowerMeterFailure The sub-meter's values are not plausible; call the installer.\n"
     "PowerMeterSilent The sub-meter does not answer; call the installer.\n"
-    "LedgerFull The memory for metered data is full; the box must get online first."
+    "LedgerFull The memory for metered data is full; the box must get online first.\n"
+    "TamperDetectionActivated A seal was opened; call the operator.\n"
+    "ChipForeign This configuration belongs to another box; call the installer.\n"
+    "Moved The box seems to stand in another place; call the operator.\n"
+    "NotInService The box is not in service; call the installer.\n"
+    "Suspended The operator has suspended charging; call the operator.\n"
+    "OnHold The subscription is on hold.\n"
+    "Offline The box was offline for too long; check its Wi-Fi.\n"
+    "CurrentWithoutContactor Current flows though the contactor is open; call the installer."
 )
 
 

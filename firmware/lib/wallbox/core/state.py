@@ -1,6 +1,6 @@
 """All that the core remembers, as tables; LASTING goes to the ledger and outlives power cuts."""
 
-from . import fields
+from . import fields, leases
 
 # written to the ledger as STATE, so that a power cut forgets none of it
 LASTING = (
@@ -12,12 +12,21 @@ LASTING = (
     "session_phase 1,session_begin_wh 5,session_utc_s 4,session_quality 1,"
     "session_carried_wh 5,"  # of the running session, from before its meter rolled over
     "meter_next 4,"  # the meter that the operator approved, until its first register comes
-    "firmware_id 4"
+    "firmware_id 4,"
+    "lifecycle 1,seal_broken 1,moved 1,"
+    "mode 1,mode_next 1,mode_from_utc_s 4,"
+    "session_authority 1,session_tag_a 4,session_tag_b 4,session_subscription 4,"
+    "session_limit_ma 3,"
+    "session_flags 1,session_override 1,"
+    "charged_a 4,charged_b 4,"  # subscriptions that have charged, + 1
+    "absent 1,absent_utc_s 4,absent_quality 1,"  # causes that are in the ledger
+    "planned_from_utc_s 4,planned_until_utc_s 4,opt_out 1"
 )
 
 # known anew after each boot
 FLEETING = (
-    "config_valid 1,installation_limit_ma 3,interval_s 2,"
+    "config_valid 1,installation_limit_ma 3,interval_s 2,cable_limit_ma 3,seal_policy 1,"
+    "offline_grace_h 2,relocate_after_h 2,chip_foreign 1,"
     "clock_utc_ms 6,clock_at 5,clock_quality 1,"  # UTC at clock_at
     "clock_jumped 1,"  # set for one step only
     "reading 1,"  # 1 = a believed reading has come since boot
@@ -29,13 +38,25 @@ FLEETING = (
     "gap_cause_told 1,"
     "known_wh 5,known_utc_s 4,known_quality 1,"  # the last reading before the present event
     "boundary_utc_s 4,interval_partial 1,"  # where the running interval ends, 0 = none runs
-    "session_reason 1,session_due 5,"
+    "session_reason 1,session_due 5,session_over 1,session_stop 1,session_flags_told 1,"
+    "grant 1,grant_tag_a 4,grant_tag_b 4,grant_subscription 4,grant_limit_ma 3,grant_due 5,"
+    "plugged_at 5,"
+    "tap_a 4,tap_b 4,tap_at 5,unknown_taps 1,unknown_at 5,"
+    "seal_open 1,seal_latched 1,seals_known 1,seals_reset 1,"
+    "lifecycle_next 1,lifecycle_by 1,lifecycle_reason 1,lifecycle_due 5,"
+    "link 1,away 1,grace_over 1,away_at 5,away_utc_s 4,away_quality 1,"
+    "place_watch 1,place_at 5,"
+    "stray_readings 1,stray 1,"
+    "protection_limit_ma 3,thermal_limit_ma 3,"
+    "lease_id 4,lease_at 5,lease_before_w 4,lease_reached_s 2,lease_withheld_mwh 5,lease_read_at 5,"
+    "pause_at 5,restart_at 5,want_closed 1,want_duty 2,"
     "letter 1,"
     "contactor 1,contactor_at 5,contactor_closed 1,contactor_failed 1,"  # as told; as fed back
     "duty_permille 2,lamp 1,"
     "meter_accept 1,"  # 1 = the driver is to be told that the meter was approved
     "wanted 1,"  # a reading: 1 = to be asked for, 2 = asked for
     "ledger_fill_permille 2,ledger_full 1,ledger_failed 1,"
+    "lease_due 5,limit_source 1,"
     "refusals 4,limit_ma 3,due 5"
 )
 
@@ -51,8 +72,12 @@ class State:
             setattr(self, name, 0)
         self.gap_open = 1  # nothing is accounted before meter and clock are known
         self.letter = 6
+        self.mode = 2  # not told by the operator: as configured
         self.duty_permille = 1000
         self.identity = None  # bytes of a meter that is not in the ledger yet
+        self.leases = bytearray(leases.SLOTS * leases.SIZE)
+        self.lease = [0] * 6  # of the slot that was looked at last
+        self.limits = [leases.NONE_MA] * 7  # mA by source
         self.facts = []
         self.decisions = []
 

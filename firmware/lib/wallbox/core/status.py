@@ -25,20 +25,21 @@ NAMES = (
     "Faulted",
 )
 
-_FAULTS = const(0xFF)  # bits of refusals.py that mean a fault
-_WAITING = const(1 << 7)  # LedgerFull is no fault of the box
+_FAULTS = const(0x837F)  # bits of refusals.py that mean a fault of the box, not of the times
 
 
 def of(state) -> int:
     """The index into NAMES."""
-    if state.refusals & _FAULTS & ~_WAITING:
+    if state.refusals & _FAULTS:
         return FAULTED
     if state.letter == events.A or state.letter == events.NONE:
-        if state.session_phase >= session.OPEN:
+        if session.OPEN <= state.session_phase <= session.ENDING:
             return FINISHING
         return UNAVAILABLE if state.refusals else AVAILABLE
     if state.contactor:
         return CHARGING
+    if state.session_phase == session.ENDING or state.session_phase == session.OVER:
+        return FINISHING
     if state.session_phase != session.OPEN:
         return SUSPENDED_EVSE if state.refusals else PREPARING
     if state.refusals or state.duty_permille == 1000:

@@ -14,7 +14,10 @@ def handle(state, event, now: int, out: list) -> None:
         state.config_valid = event[1]
         state.installation_limit_ma = event[2]
         state.interval_s = event[3]
-        out.append((decisions.CONFIGURATION, event[4]))
+        state.cable_limit_ma = event[4]
+        state.seal_policy = event[5]
+        state.offline_grace_h = event[7]
+        out.append((decisions.CONFIGURATION, event[11]))
     elif kind == events.BOOT and event[2] != events.RESUMED:
         out.append((decisions.BOOT, event[2], event[7]))
         _firmware(state, event[7], out)

@@ -1,28 +1,35 @@
-"""A session (M6) runs from plug-in to unplugging; its kWh is a difference of registers.
+"""A session (M6-M8): from the grant to unplugging or a stop; its kWh is a difference of registers.
 
-It begins with the first believed register after plugging in, if nothing refuses,
-and ends with the first one after unplugging. A power cut does not end it: if the
-car is still plugged in afterwards it goes on, else it ends with PowerLoss; either
-way its register at the begin stands.
+It begins with the first believed register after the car is plugged in and authorised, if nothing
+refuses, and ends with the first one after unplugging, a second tap, the operator's stop, or the
+loss of its authority. A power cut does not end it: if the car is still plugged in afterwards it
+goes on under the authority it had, else it ends with PowerLoss; either way its register at the
+begin stands. After a stop, the car must be unplugged or authorised anew.
 """
 
 from micropython import const
 
 from .. import decisions, events
-from . import NEVER
+from . import NEVER, access
 from .metering import read_now, want
 
 NONE = const(0)
 PENDING = const(1)
 OPEN = const(2)
 ENDING = const(3)
+OVER = const(4)  # stopped, the car is still plugged in
 
 _END_MS = const(10_000)  # how long the end waits for a fresh register
 
 # how the last register of a session was read, letters of OCMF
-STATUS = "GT"
+STATUS = "GTXOFE"
 _GOOD = const(0)
 _TIMEOUT = const(1)
+_EXCHANGED = const(2)
+# letters by the driver's reasons from 1 on: no answer T, bus F, value O, register E, exchange X
+_LETTERS = bytes((1, 4, 4, 4, 4, 4, 4, 3, 3, 3, 3, 5, 5, 5, 5, 5, 2, 2))
+
+_CHARGED_MOST = const(0xFFFFFFFE)
 
 
 def recall(state, fact, utc_s: int, quality: int) -> None:
@@ -33,10 +40,18 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         state.session_utc_s = utc_s
         state.session_quality = quality
         state.session_carried_wh = 0
+        state.session_flags = 0
     elif fact[0] == decisions.SESSION_END:
-        state.session_phase = NONE
+        state.session_override = 0
+        state.session_phase = OVER if _is_stop(fact[7]) else NONE
     elif fact[0] == decisions.METER_ROLLOVER:
         _carry(state, fact[4])
+    elif fact[0] == decisions.FIRST_CHARGE:
+        _charged(state, fact[4])
+
+
+def _is_stop(reason: int) -> bool:
+    return decisions.REASON_LOCAL <= reason <= decisions.REASON_DEAUTHORIZED
 
 
 def handle(state, event, now: int, out: list) -> None:
@@ -49,13 +64,22 @@ def handle(state, event, now: int, out: list) -> None:
         _after_reset(state, event[2])
     elif event[0] == events.PILOT:
         _plug(state, event[1], now)
+    if state.session_stop and state.session_phase == OPEN:
+        _stop(state, state.session_stop - 1, now)
+    if state.session_phase == OVER and state.grant:
+        state.session_phase = PENDING
+        state.plugged_at = now
+    if state.session_phase == PENDING and now >= _waits_until(state):
+        state.session_phase = OVER
     fresh = read_now(state, event, now)
+    if state.session_phase == OPEN and fresh:
+        _first_charge(state, out)
     if state.session_phase == ENDING:
         if fresh or now >= state.session_due:
-            _end(state, _GOOD if fresh else _TIMEOUT, out)
+            _end(state, _GOOD if fresh else _status(state), out)
         else:
             want(state)
-    if state.session_phase == PENDING and state.refusals == 0:
+    if state.session_phase == PENDING and state.refusals == 0 and access.authorised(state):
         if fresh:
             _begin(state, out)
         else:
@@ -76,16 +100,16 @@ def _after_reset(state, cause: int) -> None:
 
 def _carry(state, full_wh: int) -> None:
     """The meter's register has rolled over at full_wh."""
-    if state.session_phase >= OPEN:
+    if state.session_phase == OPEN or state.session_phase == ENDING:
         state.session_carried_wh += full_wh - state.session_begin_wh
         state.session_begin_wh = 0
 
 
 def _leave(state, out: list) -> None:
     """The meter is another one from now on: what it measured up to here ends here."""
-    if state.session_phase >= OPEN:
+    if state.session_phase == OPEN or state.session_phase == ENDING:
         state.session_reason = decisions.REASON_OTHER
-        _end(state, _TIMEOUT, out)
+        _end(state, _EXCHANGED, out)
 
 
 def energy_wh(state, register_wh: int) -> int:
@@ -95,25 +119,94 @@ def energy_wh(state, register_wh: int) -> int:
 
 def _plug(state, letter: int, now: int) -> None:
     if letter == events.A:
+        state.session_override = 0
         if state.session_phase == OPEN:
             state.session_phase = ENDING
             state.session_due = now + _END_MS
-        elif state.session_phase == PENDING:
+        elif state.session_phase != ENDING:
             state.session_phase = NONE
+        state.session_over = 0
     elif letter <= events.D:
-        state.session_reason = decisions.REASON_EV_DISCONNECTED
+        if state.session_phase == OPEN:
+            state.session_reason = decisions.REASON_EV_DISCONNECTED
         if state.session_phase == NONE:
             state.session_phase = PENDING
+            state.plugged_at = now
+
+
+def _waits_until(state) -> int:
+    """Until when a plugged car waits for a tag; afterwards a tap still starts it."""
+    return NEVER if access.authorised(state) else state.plugged_at + access.TAG_MS
+
+
+def _stop(state, reason: int, now: int) -> None:
+    state.session_reason = reason
+    state.session_phase = ENDING
+    state.session_over = 1
+    state.session_due = now + _END_MS
 
 
 def _begin(state, out: list) -> None:
+    authority = state.grant or access.ANYBODY
     state.session += 1
     state.session_phase = OPEN
     state.session_begin_wh = state.register_wh
     state.session_utc_s = state.reading_utc_s
     state.session_quality = state.reading_quality
     state.session_carried_wh = 0
-    out.append((decisions.SESSION_BEGIN, state.register_wh, state.meter_id, state.session))
+    state.session_flags = 0
+    state.session_reason = decisions.REASON_EV_DISCONNECTED
+    state.session_authority = authority
+    state.session_subscription = state.grant_subscription if state.grant else 0
+    state.session_limit_ma = state.grant_limit_ma if state.grant else 0
+    state.session_tag_a = state.grant_tag_a if state.grant else 0
+    state.session_tag_b = state.grant_tag_b if state.grant else 0
+    state.grant = access.NOBODY
+    out.append(
+        (
+            decisions.SESSION_BEGIN,
+            state.register_wh,
+            state.meter_id,
+            state.session,
+            authority,
+            state.session_subscription,
+            state.session_limit_ma,
+            access.tag(state.session_tag_a, state.session_tag_b),
+        )
+    )
+
+
+def _first_charge(state, out: list) -> None:
+    """M8: a subscription begins with its first Wh here, whoever charges."""
+    subscription = min(state.session_subscription, _CHARGED_MOST)
+    known = subscription + 1
+    if known == state.charged_a or known == state.charged_b:
+        return
+    if energy_wh(state, state.register_wh) > 0:
+        _charged(state, subscription)
+        out.append(
+            (
+                decisions.FIRST_CHARGE,
+                state.register_wh,
+                state.meter_id,
+                state.session,
+                subscription,
+            )
+        )
+
+
+def _charged(state, subscription: int) -> None:
+    """Two subscriptions share a box at most (A4); of more, the latest two are known."""
+    state.charged_b = state.charged_a
+    state.charged_a = subscription + 1
+
+
+def _status(state) -> int:
+    """Why there is no fresh register, as an index into STATUS."""
+    reason = state.meter_refused - 1
+    if 1 <= reason <= len(_LETTERS):
+        return _LETTERS[reason - 1]
+    return _EXCHANGED if state.meter_exchanged else _TIMEOUT
 
 
 def _end(state, status: int, out: list) -> None:
@@ -131,11 +224,18 @@ def _end(state, status: int, out: list) -> None:
             state.session_quality,
             state.session_reason,
             status,
+            state.session_flags,
         )
     )
     plugged = state.letter != events.A and state.letter <= events.D
-    state.session_phase = PENDING if plugged else NONE
+    state.session_phase = NONE
+    if plugged:
+        state.session_phase = OVER if state.session_over else PENDING
+        state.plugged_at = state.session_due
+    state.session_limit_ma = 0
 
 
 def due(state) -> int:
+    if state.session_phase == PENDING:
+        return _waits_until(state)
     return state.session_due if state.session_phase == ENDING else NEVER

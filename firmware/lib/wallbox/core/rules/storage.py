@@ -21,7 +21,7 @@ def refuse(state) -> int:
 
 def running(state) -> bool:
     """True while a session runs: it may finish on the reserve that a full ledger keeps."""
-    return state.session_phase >= 2
+    return 2 <= state.session_phase <= 3  # open or ending
 
 
 def saving(state) -> bool:

@@ -1,0 +1,107 @@
+"""The box's life (I4, I5, P2, A6): power flows in service alone; each move has those who may do it.
+
+On leaving service the power goes first, then a final register is read, then the fact is written.
+"""
+
+from micropython import const
+
+from .. import decisions, events, refusals
+from . import NEVER
+from .metering import read_now, want
+
+FACTORY = const(0)
+COMMISSIONED = const(1)
+IN_SERVICE = const(2)
+SUSPENDED = const(3)
+ON_HOLD = const(4)
+DECOMMISSIONED = const(5)
+
+PARTNER = const(1)
+OPERATOR = const(2)
+_INSTALLATION = const(1)  # reason
+_FINAL_MS = const(10_000)  # how long the final register is waited for
+
+# before, after, who: bits of 1 << PARTNER and 1 << OPERATOR
+MOVES = bytes(
+    (FACTORY, COMMISSIONED, 2)
+    + (COMMISSIONED, FACTORY, 2)
+    + (COMMISSIONED, IN_SERVICE, 6)
+    + (IN_SERVICE, SUSPENDED, 4)
+    + (SUSPENDED, IN_SERVICE, 4)
+    + (IN_SERVICE, ON_HOLD, 4)
+    + (ON_HOLD, IN_SERVICE, 4)
+    + (SUSPENDED, ON_HOLD, 4)
+    + (ON_HOLD, SUSPENDED, 4)
+    + (COMMISSIONED, DECOMMISSIONED, 6)
+    + (IN_SERVICE, DECOMMISSIONED, 6)
+    + (SUSPENDED, DECOMMISSIONED, 6)
+    + (ON_HOLD, DECOMMISSIONED, 6)
+    + (DECOMMISSIONED, FACTORY, 2)
+)
+
+
+def may(before: int, after: int, by: int) -> bool:
+    """Whether `by` may take the box from one state to the other."""
+    for at in range(0, len(MOVES), 3):
+        if MOVES[at] == before and MOVES[at + 1] == after:
+            return MOVES[at + 2] >> by & 1 == 1
+    return False
+
+
+def armed(state) -> bool:
+    """True while the box is in the subscriber's hands: seals count."""
+    return IN_SERVICE <= state.lifecycle <= ON_HOLD
+
+
+def recall(state, fact, utc_s: int, quality: int) -> None:
+    if fact[0] == decisions.LIFECYCLE:
+        _enter(state, fact[4])
+
+
+def handle(state, event, now: int, out: list) -> None:
+    kind = event[0]
+    if kind == events.CONFIG and state.lifecycle == FACTORY and event[9] != FACTORY:
+        _move(state, event[9], PARTNER, _INSTALLATION, out)
+    elif kind == events.LIFECYCLE and may(state.lifecycle, event[1], event[2]):
+        if armed(state) and event[1] == DECOMMISSIONED:
+            state.lifecycle_next = event[1]
+            state.lifecycle_by = event[2]
+            state.lifecycle_reason = event[3]
+            state.lifecycle_due = now + _FINAL_MS
+            want(state)
+        else:
+            _move(state, event[1], event[2], event[3], out)
+    if state.lifecycle_next and (read_now(state, event, now) or now >= state.lifecycle_due):
+        _move(state, state.lifecycle_next, state.lifecycle_by, state.lifecycle_reason, out)
+
+
+def _move(state, after: int, by: int, reason: int, out: list) -> None:
+    register_wh = state.register_wh if state.reading else state.accounted_wh
+    before = state.lifecycle
+    out.append(
+        (decisions.LIFECYCLE, register_wh, state.meter_id, before, after, by, reason)
+    )
+    _enter(state, after)
+
+
+def _enter(state, after: int) -> None:
+    state.lifecycle = after
+    state.lifecycle_next = 0
+    if after == FACTORY or after == DECOMMISSIONED:
+        state.charged_a = state.charged_b = 0
+
+
+def refuse(state) -> int:
+    if state.lifecycle_next:
+        return 1 << refusals.NOT_IN_SERVICE
+    if state.lifecycle == IN_SERVICE:
+        return 0
+    if state.lifecycle == SUSPENDED:
+        return 1 << refusals.SUSPENDED
+    if state.lifecycle == ON_HOLD:
+        return 1 << refusals.ON_HOLD
+    return 1 << refusals.NOT_IN_SERVICE
+
+
+def due(state) -> int:
+    return state.lifecycle_due if state.lifecycle_next else NEVER
