@@ -63,6 +63,7 @@ def step(state, event, now: int) -> list:
         handle(state, event, now, facts)
     state.refusals = _refusals(state)
     session.handle(state, event, now, facts)
+    limits.settle(state, event, now, facts)
     power.decide(state, now)
     _levels(state, now)
     state.due = max(now, _due(state))

@@ -9,3 +9,10 @@ due(state) -> ms                     when the rule must be asked again, or NEVER
 from micropython import const
 
 NEVER = const(0xFFFFFFFFFF)
+
+# phases of a session
+NONE = const(0)
+PENDING = const(1)  # plugged in; waits for authority, register, or the end of a refusal
+OPEN = const(2)
+ENDING = const(3)  # waits for the last register
+OVER = const(4)  # stopped, the car is still plugged in

@@ -7,7 +7,7 @@ stops by its own tag or another one of its subscription. Blocking beats everythi
 from micropython import const
 
 from .. import clock, decisions, events
-from . import NEVER
+from . import ENDING, NEVER, OPEN, OVER, PENDING
 
 FREE = const(0)
 REQUIRED = const(1)
@@ -46,11 +46,6 @@ _UNKNOWN_MOST = const(5)
 _UNKNOWN_MS = const(60_000)
 _DELIVERED = const(2)
 
-_PENDING = const(1)  # phases of session.py
-_OPEN = const(2)
-_ENDING = const(3)
-_OVER = const(4)
-
 
 def recall(state, fact, utc_s: int, quality: int) -> None:
     if fact[0] == decisions.MODE:
@@ -83,8 +78,10 @@ def handle(state, event, now: int, out: list) -> None:
     elif kind == events.REMOTE_STOP:
         if may_stop(state, event[1]):
             state.session_stop = decisions.REASON_REMOTE + 1
-    elif kind == events.PILOT and event[1] == events.A and state.session_phase >= _OPEN:
+    elif kind == events.PILOT and event[1] == events.A and state.session_phase:
         state.grant = NOBODY  # unplugging locks again
+    if state.lifecycle_next:
+        _deauthorise(state)  # the box leaves service
     _switch(state, now, out)
     if state.grant and now >= state.grant_due:
         state.grant = NOBODY
@@ -92,12 +89,12 @@ def handle(state, event, now: int, out: list) -> None:
 
 def may_start(state) -> bool:
     """Whether a remote start would be taken."""
-    return state.session_phase != _OPEN and state.session_phase != _ENDING and state.refusals == 0
+    return state.session_phase != OPEN and state.session_phase != ENDING and state.refusals == 0
 
 
 def may_stop(state, session: int) -> bool:
     """Whether a remote stop means the session that runs; 0 means any."""
-    return state.session_phase == _OPEN and session in (0, state.session)
+    return state.session_phase == OPEN and session in (0, state.session)
 
 
 def authorised(state) -> bool:
@@ -128,7 +125,7 @@ def _switch(state, now: int, out: list) -> None:
 
 
 def _deauthorise(state) -> None:
-    if state.session_phase == _OPEN:
+    if state.session_phase == OPEN:
         state.session_stop = decisions.REASON_DEAUTHORIZED + 1
 
 
@@ -176,9 +173,9 @@ def _too_many(state, now: int) -> bool:
 
 def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
     """(verdict, reason, action) of an accepted tag."""
-    if state.session_phase == _ENDING:
+    if state.session_phase == ENDING:
         return CONCURRENT, _OTHER, 0
-    if state.session_phase == _OPEN:
+    if state.session_phase == OPEN:
         same = tag_a == state.session_tag_a and tag_b == state.session_tag_b
         related = event[3] != 0 and event[3] == state.session_subscription
         if not same and not related and state.session_authority != ANYBODY:
@@ -188,7 +185,7 @@ def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
     if state.refusals:
         return ACCEPTED, _REFUSED, 0
     _grant(state, BY_TAG, event[3], event[4], event[8], now)
-    plugged = state.session_phase == _PENDING or state.session_phase == _OVER
+    plugged = state.session_phase == PENDING or state.session_phase == OVER
     return ACCEPTED, 0, _START if plugged else _WAIT
 
 
@@ -202,16 +199,18 @@ def _grant(state, authority: int, subscription: int, limit_ma: int, tag, now: in
 
 def _status(state, event) -> None:
     """The list has changed: a running session, or a waiting grant, of that tag heeds it."""
+    if len(event[4]) != 8:
+        return
     tag_a, tag_b = _halves(event[4])
-    if tag_a == state.grant_tag_a and tag_b == state.grant_tag_b and event[1] != ACCEPTED:
+    refused = event[1] != ACCEPTED
+    if tag_a == state.grant_tag_a and tag_b == state.grant_tag_b and refused:
         state.grant = NOBODY
     if tag_a != state.session_tag_a or tag_b != state.session_tag_b:
         return
-    if state.session_authority == BY_TAG:
-        if event[1] != ACCEPTED:
-            _deauthorise(state)
-        else:
-            state.session_limit_ma = event[2]
+    if refused:
+        _deauthorise(state)
+    elif state.session_authority == BY_TAG and state.session_phase == OPEN:
+        state.session_limit_ma = event[2]
 
 
 def _halves(tag) -> tuple:

@@ -18,7 +18,8 @@ DECOMMISSIONED = const(5)
 
 PARTNER = const(1)
 OPERATOR = const(2)
-_INSTALLATION = const(1)  # reason
+_INSTALLATION = const(1)  # reasons, names in codes.py
+_NEW_RESIDENT = const(7)
 _FINAL_MS = const(10_000)  # how long the final register is waited for
 
 # before, after, who: bits of 1 << PARTNER and 1 << OPERATOR
@@ -55,7 +56,7 @@ def armed(state) -> bool:
 
 def recall(state, fact, utc_s: int, quality: int) -> None:
     if fact[0] == decisions.LIFECYCLE:
-        _enter(state, fact[4])
+        _enter(state, fact[4], fact[6])
 
 
 def handle(state, event, now: int, out: list) -> None:
@@ -81,13 +82,13 @@ def _move(state, after: int, by: int, reason: int, out: list) -> None:
     out.append(
         (decisions.LIFECYCLE, register_wh, state.meter_id, before, after, by, reason)
     )
-    _enter(state, after)
+    _enter(state, after, reason)
 
 
-def _enter(state, after: int) -> None:
+def _enter(state, after: int, reason: int) -> None:
     state.lifecycle = after
     state.lifecycle_next = 0
-    if after == FACTORY or after == DECOMMISSIONED:
+    if after == FACTORY or after == DECOMMISSIONED or reason == _NEW_RESIDENT:
         state.charged_a = state.charged_b = 0
 
 

@@ -8,7 +8,7 @@ fast the box obeyed and what it held back.
 from micropython import const
 
 from .. import clock, decisions, events, leases
-from . import NEVER
+from . import NEVER, OPEN
 
 INSTALLATION = const(0)
 CABLE = const(1)
@@ -27,6 +27,7 @@ _REPLACED = const(3)
 _NEVER_REACHED = const(0xFFFF)
 _VOLTAGE_V = const(230)
 _SLACK_W = const(200)
+_WITHHELD_MOST_MWH = const(0xFFFFFFFFFF)
 
 SMART_SESSION = const(1)  # flags of SESSION_END
 OVERRIDDEN = const(2)
@@ -53,7 +54,11 @@ def handle(state, event, now: int, out: list) -> None:
             state.thermal_limit_ma = event[2]
     elif kind == events.METER_READING and state.lease_id:
         _observe(state, event, now)
-    if kind != events.TICK or now >= state.lease_due:
+
+
+def settle(state, event, now: int, out: list) -> None:
+    """The least limit now; called after the session's rule, whose tag may limit it."""
+    if event[0] != events.TICK or now >= state.lease_due:
         _gather(state, now, out)
 
 
@@ -167,7 +172,7 @@ def _gather(state, now: int, out: list) -> None:
     for slot in range(leases.SLOTS):
         if leases.get(state.leases, slot, state.lease):
             _apply(state, slot, state.lease, now, out)
-    if state.session_flags != state.session_flags_told and state.session_phase == 2:
+    if state.session_flags != state.session_flags_told and state.session_phase == OPEN:
         _prefer(state, out)
     state.session_flags_told = state.session_flags
     state.limit_ma = leases.NONE_MA
@@ -197,10 +202,13 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
             limit_ma = fallback_ma
     elif source == SMART:
         return  # a plan without a clock would be a guess
-    elif now >= (until_utc_s - from_utc_s) * 1000:
-        limit_ma = fallback_ma  # over for certain: the box is up for longer than it lasts
     else:
-        limit_ma = min(limit_ma, fallback_ma)
+        over_at = (until_utc_s - from_utc_s) * 1000
+        if now >= over_at:
+            limit_ma = fallback_ma  # over for certain: the box is up for longer than it lasts
+        else:
+            limit_ma = min(limit_ma, fallback_ma)
+            state.lease_due = min(state.lease_due, over_at)
     if source == SMART:
         state.session_flags |= SMART_SESSION
         if state.session_override:
@@ -210,7 +218,7 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
         return
     if limit_ma < state.limits[source]:
         state.limits[source] = limit_ma
-    if source >= GRID and state.lease_id != lease[leases.LEASE] and state.session_phase == 2:
+    if source >= GRID and not state.lease_id and state.session_phase == OPEN:
         _watch(state, lease, now)
 
 
@@ -235,11 +243,22 @@ def _observe(state, event, now: int) -> None:
         state.lease_id = 0
         return
     power_w = event[2]
+    elapsed_ms = now - state.lease_read_at
+    state.lease_read_at = now
+    if state.session_phase != 2 or _idle(state, now):
+        return
     if state.lease_reached_s == _NEVER_REACHED and power_w <= _allowed_w(state, state.lease):
         state.lease_reached_s = min((now - state.lease_at) // 1000, _NEVER_REACHED - 1)
     withheld_w = max(0, state.lease_before_w - max(0, power_w))
-    state.lease_withheld_mwh += withheld_w * (now - state.lease_read_at) // 3600
-    state.lease_read_at = now
+    withheld_mwh = state.lease_withheld_mwh + withheld_w * elapsed_ms // 3600
+    state.lease_withheld_mwh = min(withheld_mwh, _WITHHELD_MOST_MWH)
+
+
+def _idle(state, now: int) -> bool:
+    """True while the watched lease, in state.lease, does not limit: over, or the subscriber's no."""
+    if state.lease[leases.SOURCE] == GRID and state.opt_out:
+        return True
+    return clock.valid(state) and clock.utc_s(state, now) > state.lease[leases.UNTIL_UTC_S]
 
 
 def due(state) -> int:

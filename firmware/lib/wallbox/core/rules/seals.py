@@ -7,6 +7,7 @@ the box's policy: report, refuse after the session, or stop at once.
 from micropython import const
 
 from .. import decisions, events, refusals
+from . import OPEN
 from .lifecycle import armed
 
 REPORT = const(0)
@@ -76,6 +77,6 @@ def _tell(state, change: int, loops: int, numbers, out: list) -> None:
 def refuse(state) -> int:
     if not state.seal_broken or state.seal_policy == REPORT:
         return 0
-    if state.seal_policy == PAUSE and state.session_phase == 2:
+    if state.seal_policy == PAUSE and state.session_phase == OPEN:
         return 0
     return 1 << refusals.SEAL

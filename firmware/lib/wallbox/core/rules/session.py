@@ -10,14 +10,8 @@ begin stands. After a stop, the car must be unplugged or authorised anew.
 from micropython import const
 
 from .. import decisions, events
-from . import NEVER, access
+from . import ENDING, NEVER, NONE, OPEN, OVER, PENDING, access
 from .metering import read_now, want
-
-NONE = const(0)
-PENDING = const(1)
-OPEN = const(2)
-ENDING = const(3)
-OVER = const(4)  # stopped, the car is still plugged in
 
 _END_MS = const(10_000)  # how long the end waits for a fresh register
 
@@ -43,6 +37,8 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         state.session_flags = 0
     elif fact[0] == decisions.SESSION_END:
         state.session_override = 0
+        state.session_limit_ma = 0
+        state.session_limit_ma = 0
         state.session_phase = OVER if _is_stop(fact[7]) else NONE
     elif fact[0] == decisions.METER_ROLLOVER:
         _carry(state, fact[4])
@@ -63,7 +59,7 @@ def handle(state, event, now: int, out: list) -> None:
     if event[0] == events.BOOT:
         _after_reset(state, event[2])
     elif event[0] == events.PILOT:
-        _plug(state, event[1], now)
+        _plug(state, event[1], now, out)
     if state.session_stop and state.session_phase == OPEN:
         _stop(state, state.session_stop - 1, now)
     if state.session_phase == OVER and state.grant:
@@ -74,13 +70,14 @@ def handle(state, event, now: int, out: list) -> None:
     fresh = read_now(state, event, now)
     if state.session_phase == OPEN and fresh:
         _first_charge(state, out)
-    if state.session_phase == ENDING:
+    ended = state.session_phase == ENDING
+    if ended:
         if fresh or now >= state.session_due:
             _end(state, _GOOD if fresh else _status(state), out)
         else:
             want(state)
     if state.session_phase == PENDING and state.refusals == 0 and access.authorised(state):
-        if fresh:
+        if fresh and not ended:  # what refuses a new session is asked first, at the next event
             _begin(state, out)
         else:
             want(state)
@@ -117,14 +114,16 @@ def energy_wh(state, register_wh: int) -> int:
     return state.session_carried_wh + register_wh - state.session_begin_wh
 
 
-def _plug(state, letter: int, now: int) -> None:
+def _plug(state, letter: int, now: int, out: list) -> None:
     if letter == events.A:
-        state.session_override = 0
         if state.session_phase == OPEN:
             state.session_phase = ENDING
             state.session_due = now + _END_MS
         elif state.session_phase != ENDING:
             state.session_phase = NONE
+            if state.session_override:  # of a session that never began
+                state.session_override = 0
+                out.append((decisions.PREFERENCE, state.opt_out, 0, 0))
         state.session_over = 0
     elif letter <= events.D:
         if state.session_phase == OPEN:
@@ -212,7 +211,7 @@ def _status(state) -> int:
 def _end(state, status: int, out: list) -> None:
     register_wh = state.register_wh
     if not state.reading:
-        register_wh = max(state.accounted_wh, state.session_begin_wh)
+        register_wh = max(state.accounted_wh, state.known_wh, state.session_begin_wh)
     out.append(
         (
             decisions.SESSION_END,
@@ -233,6 +232,7 @@ def _end(state, status: int, out: list) -> None:
         state.session_phase = OVER if state.session_over else PENDING
         state.plugged_at = state.session_due
     state.session_limit_ma = 0
+    state.session_override = 0
 
 
 def due(state) -> int:

@@ -1,6 +1,7 @@
 """What cannot be stored is not sold: a full or failed ledger refuses power."""
 
 from .. import events, refusals
+from . import ENDING, OPEN
 
 
 def handle(state, event, now: int, out: list) -> None:
@@ -21,7 +22,7 @@ def refuse(state) -> int:
 
 def running(state) -> bool:
     """True while a session runs: it may finish on the reserve that a full ledger keeps."""
-    return 2 <= state.session_phase <= 3  # open or ending
+    return OPEN <= state.session_phase <= ENDING
 
 
 def saving(state) -> bool:
