@@ -1,10 +1,26 @@
 """Plays events into the core and keeps what it decided, for tests that read as stories."""
 
-from wallbox.core import clock, decisions, engine, events
+import hashlib
+
+from wallbox.core import (
+    clock,
+    codes,
+    decisions,
+    engine,
+    events,
+    fields,
+    leases,
+    refusals,
+    status,
+)
 
 UTC_S = 1_790_000_200  # 100 s after a quarter
 PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
 
+
+# codes of the link by the names of docs/mqtt.md
+LINK = ("none", "connected", "delivered", "no wifi", "no address", "no broker", "refused")
+LINK += ("no trust", "lost", "late", "malformed", "store failed")
 
 CONFIG = {
     "valid": 1,
@@ -34,7 +50,6 @@ class Player:
         if before:
             for fact, (utc_s, quality) in zip(before.facts, before.fact_times, strict=True):
                 engine.recall(self.state, fact, utc_s, quality)
-            self.state.leases[:] = before.state.leases
             self.register_wh = before.register_wh
         self.send(events.CONFIG, *self.config.values(), b"\x01" * 8)
 
@@ -76,9 +91,134 @@ class Player:
     def tick(self) -> list[tuple]:
         return self.send(events.TICK)
 
+    # who may charge
+
+    def tap(
+        self,
+        name: str = "anna",
+        status: str = "Accepted",
+        kind: int = 0,
+        subscription: int = 1,
+        limit_ma: int = 0,
+        expires_utc_s: int = 0,
+        copied: bool = False,
+        version: int = 7,
+    ) -> list[tuple]:
+        verdict = codes.TAG_VERDICTS.index(status)
+        told = (verdict, kind, subscription, limit_ma, expires_utc_s, copied, version)
+        return self.send(events.TAG, *told, tag(name))
+
+    def tag_status(self, name: str, status: str, limit_ma: int = 0) -> list[tuple]:
+        verdict = codes.TAG_VERDICTS.index(status)
+        return self.send(events.TAG_STATUS, verdict, limit_ma, 0, tag(name))
+
+    def reader(self, present: bool) -> list[tuple]:
+        return self.send(events.READER, present)
+
+    def mode(self, name: str, from_utc_s: int = 0) -> list[tuple]:
+        return self.send(events.MODE, ("free", "required").index(name), from_utc_s)
+
+    def remote_start(self, subscription: int = 1, limit_ma: int = 0, name: str = "") -> list[tuple]:
+        return self.send(events.REMOTE_START, subscription, limit_ma, tag(name) if name else b"")
+
+    def remote_stop(self, session: int = 0) -> list[tuple]:
+        return self.send(events.REMOTE_STOP, session)
+
+    # seals, life, place
+
+    def seal(self, opened: int = 0, latched: int = 0) -> list[tuple]:
+        return self.send(events.SEAL, opened, latched)
+
+    def sealed(self, numbers: bytes = b"1001 1002") -> list[tuple]:
+        return self.send(events.SEALED, numbers)
+
+    def lifecycle(self, after: str, by: str = "operator", reason: str = "none") -> list[tuple]:
+        return self.send(
+            events.LIFECYCLE,
+            codes.LIFECYCLES.index(after),
+            codes.LIFECYCLE_BY.index(by),
+            codes.LIFECYCLE_REASONS.index(reason),
+        )
+
+    def scan(self, known: int, others: int) -> list[tuple]:
+        return self.send(events.PLACE, known, others)
+
+    def approve_place(self) -> list[tuple]:
+        return self.send(events.PLACE_APPROVED)
+
+    def link(self, code: str) -> list[tuple]:
+        return self.send(events.LINK, LINK.index(code))
+
+    def announce(self, from_utc_s: int, until_utc_s: int) -> list[tuple]:
+        return self.send(events.ABSENCE, from_utc_s, until_utc_s)
+
+    # limits
+
+    def lease(
+        self,
+        source: str,
+        number: int,
+        limit_ma: int,
+        from_utc_s: int,
+        until_utc_s: int,
+        fallback_ma: int = leases.NONE_MA,
+    ) -> list[tuple]:
+        numbered = codes.LIMIT_SOURCES.index(source)
+        told = (numbered, number, limit_ma, from_utc_s, until_utc_s, fallback_ma)
+        return self.send(events.LEASE, *told)
+
+    def lease_end(self, number: int) -> list[tuple]:
+        return self.send(events.LEASE_END, number)
+
+    def local_limit(self, source: str, limit_ma: int) -> list[tuple]:
+        return self.send(events.LOCAL_LIMIT, codes.LIMIT_SOURCES.index(source), limit_ma)
+
+    def opt_out(self, on: bool = True) -> list[tuple]:
+        return self.send(events.OPT_OUT, on)
+
+    def charge_now(self, on: bool = True) -> list[tuple]:
+        return self.send(events.CHARGE_NOW, on)
+
+    # what the box is like now
+
+    @property
+    def utc_s(self) -> int:
+        return clock.utc_s(self.state, self.now)
+
+    @property
+    def powered(self) -> bool:
+        return self.state.contactor == 1
+
+    @property
+    def refused(self) -> list[str]:
+        return refusals.names(self.state.refusals)
+
+    @property
+    def status(self) -> str:
+        return status.NAMES[status.of(self.state)]
+
+    @property
+    def sources(self) -> dict[str, int]:
+        """mA by the name of each source that limits."""
+        limits = zip(codes.LIMIT_SOURCES, self.state.limits, strict=True)
+        return {source: limit_ma for source, limit_ma in limits if limit_ma < leases.NONE_MA}
+
+    def last(self, kind: int) -> dict:
+        """The newest fact of a kind by the names of its fields; {} if there is none."""
+        found = self.of_kind(kind)
+        return named(found[-1]) if found else {}
+
     def follow(self) -> None:
         """The contactor does as it was told."""
         self.send(events.CONTACTOR, self.state.contactor)
+
+    def wait(self, seconds: int) -> None:
+        """Time goes by without a meter: ticks alone, when they are due."""
+        end = self.now + seconds * 1000
+        while self.now < end:
+            self.now = max(self.now + 1, min(end, self.state.due))
+            self.tick()
+            self.follow()
 
     def run(self, seconds: int, power_w: int = 0, read_s: int = 10) -> None:
         """Lets time go by with a reading every read_s and ticks when they are due."""
@@ -116,6 +256,17 @@ class Player:
     def survivor(self) -> "Player":
         """The box after a power cut that forgot all but its ledger."""
         return Player(self)
+
+
+def tag(name: str) -> bytes:
+    """What stands for a tag in events and facts."""
+    return hashlib.sha256(name.encode()).digest()[:8]
+
+
+def named(fact: tuple) -> dict:
+    """A fact by the names of its fields."""
+    name, specification = decisions.facts()[fact[0]]
+    return dict(zip(["fact", *fields.names(specification)], [name, *fact[1:]], strict=True))
 
 
 def accounted_wh(facts: list[tuple]) -> int:

@@ -24,7 +24,11 @@ UNLIKE_METHODS = {"sort", "items", "keys", "values", "popitem", "random", "forma
 
 
 def sources(folder):
-    return sorted(path for path in folder.rglob("*.py") if not NOT_OURS & set(path.parts))
+    return sorted(path for path in folder.rglob("*.py") if _ours(path))
+
+
+def _ours(path):
+    return not NOT_OURS & set(path.relative_to(ROOT).parts)
 
 
 def name(path):
@@ -193,7 +197,7 @@ def test_nothing_is_left_unfinished():
 
 def _texts():
     for path in sorted(ROOT.rglob("*")):
-        if path.suffix in TEXTS and path.is_file() and not NOT_OURS & set(path.parts):
+        if path.suffix in TEXTS and path.is_file() and _ours(path):
             yield path
 
 

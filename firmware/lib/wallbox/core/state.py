@@ -20,7 +20,8 @@ LASTING = (
     "session_flags 1,session_override 1,"
     "charged_a 4,charged_b 4,"  # subscriptions that have charged, + 1
     "absent 1,absent_utc_s 4,absent_quality 1,"  # causes that are in the ledger
-    "planned_from_utc_s 4,planned_until_utc_s 4,opt_out 1"
+    "planned_from_utc_s 4,planned_until_utc_s 4,opt_out 1,"
+    "absent_planned 1"
 )
 
 # known anew after each boot
@@ -41,10 +42,10 @@ FLEETING = (
     "session_reason 1,session_due 5,session_over 1,session_stop 1,session_flags_told 1,"
     "grant 1,grant_tag_a 4,grant_tag_b 4,grant_subscription 4,grant_limit_ma 3,grant_due 5,"
     "plugged_at 5,"
-    "tap_a 4,tap_b 4,tap_at 5,unknown_taps 1,unknown_at 5,"
+    "reader_missing 1,tap_a 4,tap_b 4,tap_at 5,unknown_taps 1,unknown_at 5,"
     "seal_open 1,seal_latched 1,seals_known 1,seals_reset 1,"
     "lifecycle_next 1,lifecycle_by 1,lifecycle_reason 1,lifecycle_due 5,"
-    "link 1,away 1,grace_over 1,away_at 5,away_utc_s 4,away_quality 1,"
+    "link 1,connected_at 5,away 1,grace_over 1,away_at 5,away_utc_s 4,away_quality 1,"
     "place_watch 1,place_at 5,"
     "stray_readings 1,stray 1,"
     "protection_limit_ma 3,thermal_limit_ma 3,"
@@ -72,6 +73,7 @@ class State:
             setattr(self, name, 0)
         self.gap_open = 1  # nothing is accounted before meter and clock are known
         self.letter = 6
+        self.interval_s = 900
         self.mode = 2  # not told by the operator: as configured
         self.duty_permille = 1000
         self.identity = None  # bytes of a meter that is not in the ledger yet

@@ -72,6 +72,8 @@ def handle(state, event, now: int, out: list) -> None:
         _tap(state, event, now, out)
     elif kind == events.TAG_STATUS:
         _status(state, event)
+    elif kind == events.READER:
+        state.reader_missing = 0 if event[1] else 1
     elif kind == events.REMOTE_START:
         if may_start(state):
             _grant(state, BY_OPERATOR, event[1], event[2], event[3], now)

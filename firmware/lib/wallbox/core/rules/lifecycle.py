@@ -61,7 +61,9 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
 
 def handle(state, event, now: int, out: list) -> None:
     kind = event[0]
-    if kind == events.CONFIG and state.lifecycle == FACTORY and event[9] != FACTORY:
+    if state.lifecycle_next:
+        pass  # the final register is on its way; what is asked for meanwhile comes too late
+    elif kind == events.CONFIG and state.lifecycle == FACTORY and event[9] != FACTORY:
         _move(state, event[9], PARTNER, _INSTALLATION, out)
     elif kind == events.LIFECYCLE and may(state.lifecycle, event[1], event[2]):
         if armed(state) and event[1] == DECOMMISSIONED:

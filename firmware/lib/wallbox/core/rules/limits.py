@@ -245,7 +245,7 @@ def _observe(state, event, now: int) -> None:
     power_w = event[2]
     elapsed_ms = now - state.lease_read_at
     state.lease_read_at = now
-    if state.session_phase != 2 or _idle(state, now):
+    if state.session_phase != OPEN or _idle(state, now):
         return
     if state.lease_reached_s == _NEVER_REACHED and power_w <= _allowed_w(state, state.lease):
         state.lease_reached_s = min((now - state.lease_at) // 1000, _NEVER_REACHED - 1)
@@ -255,7 +255,7 @@ def _observe(state, event, now: int) -> None:
 
 
 def _idle(state, now: int) -> bool:
-    """True while the watched lease, in state.lease, does not limit: over, or the subscriber's no."""
+    """True while the watched lease, in state.lease, does not limit: over, or opted out of."""
     if state.lease[leases.SOURCE] == GRID and state.opt_out:
         return True
     return clock.valid(state) and clock.utc_s(state, now) > state.lease[leases.UNTIL_UTC_S]

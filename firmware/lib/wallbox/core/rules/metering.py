@@ -12,8 +12,10 @@ from . import NEVER
 # the meter's driver gives a reading every 10 s (contactor closed) or 60 s, and says when it can't
 STALE_MS = const(150_000)
 _REGRESS = const(12)  # as in the drivers' meter_reasons.py
+_IMPOSSIBLE_SLOPE = const(14)
 _LEAST_FULL_WH = const(100_000_000)  # registers have 5 to 8 digits of kWh
 _FULL_SIZES = const(4)
+_LEAP_WH = const(0xFFFFFFF)  # more than any box draws between two facts; energies have four bytes
 
 
 def recall(state, fact, utc_s: int, quality: int) -> None:
@@ -82,9 +84,11 @@ def _reading(state, event, now: int, out: list) -> None:
     if state.meter_next:
         if state.identity is None:
             return
-    elif not _goes_on(state, event[1]):
-        _refused(state, _REGRESS, out)
-        return
+    else:
+        reason = _objection(state, event[1])
+        if reason:
+            _refused(state, reason, out)
+            return
     state.reading = 1
     state.meter_silent = 0
     state.meter_refused = 0
@@ -102,20 +106,22 @@ def _reading(state, event, now: int, out: list) -> None:
         state.identity = None
 
 
-def _goes_on(state, register_wh: int) -> bool:
-    """True if the register did not fall, or only because it rolled over."""
+def _objection(state, register_wh: int) -> int:
+    """0 if the register did not fall, or only because it rolled over; else the reason."""
     last_wh = state.accounted_wh if state.accounted else 0
+    if state.accounted and register_wh > last_wh + _LEAP_WH:
+        return _IMPOSSIBLE_SLOPE
     if state.reading:
         last_wh = state.register_wh
     if register_wh >= last_wh:
-        return True
+        return 0
     full_wh = _LEAST_FULL_WH
     for _ in range(_FULL_SIZES):
         if full_wh - full_wh // 100 <= last_wh < full_wh and register_wh < full_wh // 100:
             state.meter_full_wh = full_wh
-            return True
+            return 0
         full_wh *= 10
-    return False
+    return _REGRESS
 
 
 def read_now(state, event, now: int) -> bool:

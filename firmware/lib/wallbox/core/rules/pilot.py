@@ -4,7 +4,7 @@ from .. import events, refusals
 
 
 def handle(state, event, now: int, out: list) -> None:
-    if event[0] == events.PILOT:
+    if event[0] == events.PILOT and event[1] <= events.NONE:
         state.letter = event[1]
 
 

@@ -20,6 +20,7 @@ SHORT_MS = const(60_000)
 
 # codes of the link, from 0 = not tried yet, as causes; 1 connected, 2 delivered
 _CAUSES = bytes((BROKER, ACKNOWLEDGEMENT, 0, WIFI, ADDRESS) + (BROKER,) * 6 + (0,))
+_CONNECTED = const(1)
 _DELIVERED = const(2)
 _STORE_FAILED = const(11)
 
@@ -29,6 +30,7 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         state.absent = fact[1]
         state.absent_utc_s = fact[3]
         state.absent_quality = fact[4]
+        state.absent_planned = fact[2]
     elif fact[0] == decisions.ABSENCE_END:
         state.absent = 0
     elif fact[0] == decisions.ANNOUNCED:
@@ -46,6 +48,9 @@ def handle(state, event, now: int, out: list) -> None:
         state.planned_from_utc_s = event[1]
         state.planned_until_utc_s = event[2]
         out.append((decisions.ANNOUNCED, event[1], event[2]))
+    connected = state.link == _CONNECTED and state.away
+    if connected and now >= state.connected_at + SHORT_MS:
+        state.away |= ACKNOWLEDGEMENT
     if state.away and not state.absent and now >= state.away_at + SHORT_MS:
         _begin(state, state.away_utc_s, state.away_quality, out)
     state.grace_over = 1 if _grace_is_over(state, now) else 0
@@ -81,6 +86,10 @@ def _link(state, code: int, now: int, out: list) -> None:
         state.away_at = now
         state.away_utc_s = clock.utc_s(state, now)
         state.away_quality = state.clock_quality
+    elif code == _CONNECTED:
+        state.connected_at = now  # the operator answers soon, or it is a cause of its own
+        return
+    state.connected_at = now
     state.away |= _CAUSES[code]
 
 
@@ -88,7 +97,8 @@ def _begin(state, utc_s: int, quality: int, out: list) -> None:
     state.absent = state.away
     state.absent_utc_s = utc_s
     state.absent_quality = quality
-    out.append((decisions.ABSENCE_BEGIN, state.away, _planned(state), utc_s, quality))
+    state.absent_planned = _planned(state)
+    out.append((decisions.ABSENCE_BEGIN, state.away, state.absent_planned, utc_s, quality))
 
 
 def _back(state, out: list) -> None:
@@ -97,7 +107,7 @@ def _back(state, out: list) -> None:
             (
                 decisions.ABSENCE_END,
                 state.absent | state.away,
-                _planned(state),
+                state.absent_planned,
                 state.absent_utc_s,
                 state.absent_quality,
             )
@@ -107,7 +117,7 @@ def _back(state, out: list) -> None:
 
 
 def _planned(state) -> int:
-    """1 if the absence began within the announced time."""
+    """1 if the absence, which begins now, does so within the announced time."""
     begin_utc_s = state.absent_utc_s
     if not state.planned_until_utc_s or state.absent_quality < events.RELATIVE:
         return 0
@@ -137,9 +147,12 @@ def due(state) -> int:
         return NEVER
     if not state.absent:
         return state.away_at + SHORT_MS
+    at = NEVER
+    if state.link == _CONNECTED and not state.away & ACKNOWLEDGEMENT:
+        at = state.connected_at + SHORT_MS
     if state.grace_over or not state.offline_grace_h:
-        return NEVER
-    at = state.away_at + state.offline_grace_h * 3_600_000
+        return at
+    at = min(at, state.away_at + state.offline_grace_h * 3_600_000)
     if clock.valid(state) and state.absent_quality >= events.RELATIVE:
         at = min(at, clock.when(state, state.absent_utc_s + state.offline_grace_h * 3600))
     return at

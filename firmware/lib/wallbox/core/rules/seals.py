@@ -54,9 +54,12 @@ def may_seal(state, numbers) -> bool:
 def _sensed(state, opened: int, latched: int, out: list) -> None:
     newly = opened & ~state.seal_open
     while_off = 0
-    if not state.seals_known:  # what the ledger tells already is no news
-        newly &= ~state.seal_broken
-        while_off = latched & ~opened & ~state.seal_broken
+    missed = latched & ~opened & ~state.seal_latched & ~state.seal_broken
+    if state.seals_known:
+        newly |= missed  # open for so short that only the latch saw it
+    else:
+        newly &= ~state.seal_broken  # what the ledger tells already is no news
+        while_off = missed
     closed = state.seal_open & ~opened
     state.seals_known = 1
     state.seal_open = opened

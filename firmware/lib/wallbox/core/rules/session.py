@@ -38,7 +38,6 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
     elif fact[0] == decisions.SESSION_END:
         state.session_override = 0
         state.session_limit_ma = 0
-        state.session_limit_ma = 0
         state.session_phase = OVER if _is_stop(fact[7]) else NONE
     elif fact[0] == decisions.METER_ROLLOVER:
         _carry(state, fact[4])

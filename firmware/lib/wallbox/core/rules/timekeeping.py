@@ -5,11 +5,12 @@ from micropython import const
 from .. import clock, decisions, events
 
 JUMP_MS = const(2000)  # smaller corrections are adopted without a word
+_LATEST_MS = const(4_000_000_000_000)  # 2096; seconds have four bytes in the ledger
 
 
 def handle(state, event, now: int, out: list) -> None:
     state.clock_jumped = 0
-    if event[0] != events.CLOCK:
+    if event[0] != events.CLOCK or event[1] > _LATEST_MS or event[2] > events.SYNCHRONISED:
         return
     before_utc_s = clock.utc_s(state, now)
     before_quality = state.clock_quality
