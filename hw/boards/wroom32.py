@@ -4,9 +4,20 @@ Data only: `PINS` maps a function to its GPIO number and the sentence that tells
 it; `VALUES` holds the numbers that follow from the parts around the chip.  The image builder
 writes the numbers alone into the box's `lib/board.py`, as upper-case names.
 
-The control permits, refuses and latches; it is never the last line of protection.  The coil's
-supply runs through the residual-current device's and the over-temperature contact's own
-circuit, which opens the contactor whatever the chip does.
+The control permits, refuses and latches; it is never the last line of protection: electrical
+safety is hardware.  The coil's supply runs through the residual-current device's and the
+over-temperature contact's own circuit, which opens the contactor whatever the chip does.
+
+Seals.  Both loops also sit in the path that enables the contactor: the gate driver of the coil's
+relay is an AND of the chip's pin and of both loops closed (74HC11), so that an open lid takes the
+power away though the chip hangs.  A jumper over the loops' two inputs of that AND is for boxes
+whose `seals.policy` is `report` or `pause`.  One half of a CD4013 for each loop remembers an
+opening without power: its SET input goes to the loop, pulled up with 1 MOhm to the battery, so that
+an open loop sets it; RESET of both halves to `seal_latch_reset`, 100 kOhm to GND; D and CLOCK to
+GND; Q through 100 kOhm to the latch's pin.  A CR1225 (48 mAh) behind a Schottky diode, or a
+supercapacitor of 0.1 F for weeks, feeds the CD4013, which takes less than 1 uA, and the closed
+loops, 3 uA each.  The loop's pin at the chip is decoupled with a diode from the battery's side.
+An open loop wins over the reset.
 """
 
 PINS = {
@@ -41,6 +52,20 @@ PINS = {
         33,
         "To the seal loop of the terminal cover, other end to GND: low while the loop is "
         "closed; the internal pull-up is used.",
+    ),
+    "seal_latch_lid": (
+        35,
+        "From Q of the lid's flip-flop, 100 kΩ to GND, which reads as not set where no latch is "
+        "fitted; input-only pin.",
+    ),
+    "seal_latch_terminal_cover": (
+        36,
+        "From Q of the terminal cover's flip-flop, 100 kΩ to GND, which reads as not set where "
+        "no latch is fitted; input-only pin.",
+    ),
+    "seal_latch_reset": (
+        21,
+        "To RESET of both flip-flops, 100 kΩ to GND: a high pulse begins anew after sealing.",
     ),
     "lamp_red": (4, "To the red part of the status lamp through 330 Ω: high lights it."),
     "lamp_green": (13, "To the green part of the status lamp through 330 Ω: high lights it."),

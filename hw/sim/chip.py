@@ -270,6 +270,9 @@ class Chip:
             self._send(wire.READY, 0, 0, 0)
         elif what == wire.UART:
             self.on_uart(a, c)
+        elif what == wire.JOIN and a == 3:
+            if self._link:
+                self._link.send_bytes(wire.NETWORKS, self.radio.scan())
         elif what == wire.JOIN:
             self.radio.verb(a, b)
         elif what == wire.CLOCK:

@@ -64,6 +64,7 @@ class Electrics:
         self.voltage_v = 230
         self.contactor_closed = False
         self.contactor_fault = ""  # "welded" or "stuck"
+        self.enabled = True  # by the seal loops in the contactor's path
         self.contactor_moves = 0
         self.power_w: tuple[int, ...] = (0, 0, 0)
         self.update()
@@ -109,13 +110,19 @@ class Electrics:
 
     def _drive_contactor(self) -> None:
         coil = self._box.outputs.get(self._pins["CONTACTOR"], Output())
-        on = self.mains and coil.mode == 3 and coil.level == 1 and self.contactor_fault != "stuck"
+        on = self.mains and self.enabled and coil.mode == 3 and coil.level == 1
+        on = on and self.contactor_fault != "stuck"
         on = on or self.contactor_fault == "welded"
         if self._moving:
             self._moving.cancel()
         if on == self.contactor_closed:
             return
         self._moving = self._later(CLOSING_S if on else OPENING_S, self._move_contactor, on)
+
+    def enable(self, enabled: bool) -> None:
+        """The seal loops let the contactor close, or not."""
+        self.enabled = enabled
+        self._drive_contactor()
 
     def _later(
         self, delay_s: float, act: Callable[[bool], None], on: bool

@@ -146,24 +146,64 @@ class Meter:
 
 
 class Seal:
-    """The seal loops of the board."""
+    """The seal loops of the board, their latches, and their place in the contactor's path.
 
-    def __init__(self, box: Box) -> None:
+    `latched`: the names of the loops that were open since the firmware reset the latches; they
+    need no power. `interlock` False is the jumper for boxes that an open loop does not stop.
+    """
+
+    NAMES = ("lid", "terminal_cover")
+
+    def __init__(self, host: HostLoop, box: Box, electrics: Electrics) -> None:
+        self._host = host
         self._box = box
-        for name in ("lid", "terminal_cover"):
-            self.close(name)
+        self._electrics = electrics
+        self._open: set[str] = set()
+        self._interlock = True
+        self.latched: set[str] = set()
+        host.call(self._drive)
 
     def _pin(self, name: str) -> int:
         pin = self._box.pins.get(f"SEAL_{name.upper()}")
-        if pin is None:
+        if name not in self.NAMES or pin is None:
             raise ValueError(f"seal {name!r}: the board has none of that name")
         return pin
 
     def open(self, name: str = "lid") -> None:
-        self._box.set_level(self._pin(name), FLOATING)
+        self._pin(name)
+        self._host.call(self._change, self._open | {name})
 
     def close(self, name: str = "lid") -> None:
-        self._box.set_level(self._pin(name), self._box.pins["SEAL_CLOSED_LEVEL"])
+        self._pin(name)
+        self._host.call(self._change, self._open - {name})
+
+    @property
+    def interlock(self) -> bool:
+        return self._interlock
+
+    @interlock.setter
+    def interlock(self, fitted: bool) -> None:
+        self._interlock = fitted
+        self._host.call(self._drive)
+
+    def _change(self, opened: set[str]) -> None:
+        self._open = opened
+        self.latched |= opened
+        self._drive()
+
+    def output_changed(self, pin: int, output: Output) -> None:
+        """The firmware's pulse resets the latches; an open loop sets its own again."""
+        if pin == self._box.pins["SEAL_LATCH_RESET"] and output.level:
+            self.latched = set(self._open)
+            self._drive()
+
+    def _drive(self) -> None:
+        closed = self._box.pins["SEAL_CLOSED_LEVEL"]
+        for name in self.NAMES:
+            self._box.set_level(self._pin(name), FLOATING if name in self._open else closed)
+            latch = self._box.pins[f"SEAL_LATCH_{name.upper()}"]
+            self._box.set_level(latch, 1 if name in self.latched else 0)
+        self._electrics.enable(not (self._interlock and self._open))
 
 
 class Tag:
@@ -203,6 +243,10 @@ class Net:
         self._host.run(self.time.start())
         self._box.set_port(BROKER_PORT, self.proxy.port)
         self._box.set_port(NTP_PORT, self.time.port)
+
+    def networks(self, *others: str) -> None:
+        """The names of the other networks in range, which a scan finds beside the box's own."""
+        self._host.call(self._box.radio.surround, others)
 
     def drop(self, radio: bool = True) -> None:
         """`radio`: the access point goes off; else only the line behind it goes silent."""

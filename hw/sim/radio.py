@@ -10,6 +10,7 @@ REJOIN_S = 0.5  # a real one about 2.5 s
 
 IDLE, CONNECTING, GOT_IP = 1000, 1001, 1010
 NO_AP_FOUND, WRONG_PASSWORD = 201, 202
+WPA2_PSK = 3
 
 
 class Radio:
@@ -30,10 +31,28 @@ class Radio:
         self.access_points: dict[str, str] | None = None
         self._wanted: bytes | None = None
         self._attempts = 0
+        self._own = ""
+        self._others: tuple[str, ...] = ()
 
     def want(self, network: bytes) -> None:
         """Name and key, a zero byte between them, of the network to be joined next."""
         self._wanted = network
+        self._own = network.decode().partition("\0")[0]
+
+    def surround(self, others: tuple[str, ...]) -> None:
+        """The names of other networks in range; an empty one hides its name."""
+        self._others = others
+
+    def scan(self) -> bytes:
+        """What a scan finds, for the chip; see wire.NETWORKS."""
+        own = tuple(self.access_points or (self._own,)) if self.on else ()
+        found = b""
+        for number, name in enumerate(own + self._others):
+            ssid = name.encode()[:32]
+            bssid = bytes((0x02, 0, 0, 0, number >> 8, number & 0xFF))
+            dbm = self.rssi_dbm if number < len(own) else -75
+            found += bytes((len(ssid),)) + ssid + bssid + bytes((1 + number % 13, -dbm, WPA2_PSK))
+        return found
 
     def verb(self, verb: int, attempts: int) -> None:
         """1 join the wanted network (for ever when `attempts` is 0), 2 leave."""

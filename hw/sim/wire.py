@@ -38,7 +38,7 @@ RESET = 5  # a kind: 0 power cut asked for by CUT, else the reset cause that fol
 BOOTED = 6  # boot.py and main.py are over; waits for READY, then the REPL begins
 UART = 7  # a number, b bits | stop bits << 4 | parity << 8, c baud
 FLASH = 8  # a 0 program: b length, c address; a 1 erase: c sector
-JOIN = 9  # a 1 connect, 2 leave
+JOIN = 9  # a 1 connect, 2 leave, 3 scan: NETWORKS are awaited
 CLOCK = 10  # c new CLOCK_OFFSET
 DROPPED = 11  # a 0 interrupt of pin b, 1 UART characters; c how many
 SPI = 12  # a number, b length; the bytes follow, an answer of that length is awaited
@@ -50,6 +50,7 @@ BYTES = 15  # a kind, b length; the bytes follow
 RTC_MEMORY = 0
 UNIQUE_ID = 1
 SPI_ANSWER = 2
+NETWORKS = 3  # what a scan finds: name with its length before it, BSSID, channel, -dBm, security
 
 FLOATING = 2
 

@@ -113,7 +113,7 @@ class World:
         self.meter.sim.set(voltage_v=[self.electrics.voltage_v] * 3)
         self.car = Car(self.host, self.electrics)
         self.contactor = Contactor(self.host, self.electrics)
-        self.seal = Seal(self.box)
+        self.seal = Seal(self.host, self.box, self.electrics)
         self.tag = Tag(self.box)
         self.mains = Mains(self)
         self.net = Net(self.host, self.box)
@@ -133,6 +133,7 @@ class World:
     def _output_changed(self, pin: int, output: Output) -> None:
         self.electrics.output_changed(pin)
         self.tag.output_changed(pin, output)
+        self.seal.output_changed(pin, output)
 
     def _power(self, power_w: tuple[int, ...]) -> None:
         self.meter.sim.set(power_w=power_w)

@@ -8,13 +8,16 @@ FULL_PERMILLE = 970  # the rest is kept for what a running session still has to 
 
 
 class Agent:
-    """drivers: object with contactor, pilot, lamp and sampling. boot: the number of this boot."""
+    """drivers: object with contactor, pilot, lamp, seals and sampling. boot: the number of this
+    boot. lease_file: where the table of leases outlives power cuts.
+    """
 
-    def __init__(self, inbox, ledger, trace, drivers, boot: int):
+    def __init__(self, inbox, ledger, trace, drivers, boot: int, lease_file):
         self.state = engine.State()
         self.inbox = inbox
         self.ledger = ledger
         self.trace = trace
+        self.lease_file = lease_file
         self.drivers = drivers
         self.boot = min(boot, 0xFFFF)  # what a record holds; sequence numbers keep the order
         self.halted = False  # True while the ledger takes nothing: no power, no history
@@ -25,26 +28,30 @@ class Agent:
         self._payload = bytearray(228)
         self._snapshot = bytearray(engine.SNAPSHOT_SIZE)
         self._ledger_told = -1
+        self._leases_changed = False  # since the file was saved
+        self._file_failed = False
         ledger.state_source = self._state_source
 
-    def recover(self, config_event: list, boot_event: list, now: int) -> None:
-        """Rebuilds the state from the ledger, then takes the events that begin a boot."""
+    def recover(self, beginning, now: int) -> None:
+        """Rebuilds the state from file and ledger, then takes the events that begin a boot."""
         self._durable = engine.State()
+        self._load_leases()
         for kind, quality, utc_s, payload in self.ledger.recent():
             try:
                 fact = decisions.unpack(kind, payload)
             except ValueError:  # of a firmware with other fields
                 fact = None
             if fact is not None:
-                engine.recall(self._durable, fact, utc_s, quality)
+                self._remember(fact, utc_s, quality)
         self.state = engine.State()
         length = engine.snapshot(self._durable, self._snapshot)
         snapshot = bytes(self._snapshot[:length])
         engine.recall(self.state, (decisions.STATE, snapshot), 0, 0)
+        self.state.leases[:] = self._durable.leases
         self.halted = False
         self._ledger_told = -1
-        self.take(config_event, now)
-        self.take(boot_event, now)
+        for event in beginning:
+            self.take(event, now)
 
     def take(self, event: list, now: int) -> None:
         """One event: to the trace, to the core, then what the core decided, in its order."""
@@ -102,6 +109,8 @@ class Agent:
             drivers.sampling.want(now)
         elif kind == decisions.METER_ACCEPTED:
             drivers.sampling.meter.accept()
+        elif kind == decisions.SEALS_RESET:
+            drivers.seals.reset()
 
     def _write(self, fact: tuple, now: int) -> bool:
         state = self.state
@@ -113,8 +122,15 @@ class Agent:
         except StoreError as error:
             self.halt(error, now)
             return False
-        engine.recall(self._durable, fact, utc_s, quality)
+        self._remember(fact, utc_s, quality)
+        if fact[0] == decisions.TAG:
+            self.drivers.lamp.answer(fact[3] != 0)  # it does something
         return True
+
+    def _remember(self, fact, utc_s: int, quality: int) -> None:
+        engine.recall(self._durable, fact, utc_s, quality)
+        if fact[0] == decisions.LIMIT:
+            self._leases_changed = True
 
     def halt(self, error: StoreError, now: int) -> None:
         """What cannot be stored is not sold: the core refuses power until recover() ends it."""
@@ -128,7 +144,31 @@ class Agent:
             if decision[0] >= decisions.LEVELS:
                 self._perform(decision[0], decision[1], now)
 
+    def _load_leases(self) -> None:
+        self._leases_changed = False
+        try:
+            self.lease_file.load(self._durable.leases)
+        except StoreError as error:
+            self._leases_changed = True  # written anew at the next chance
+            self._file_lost(error)
+
+    def _save_leases(self) -> None:
+        """Before a snapshot, which has no room for them: facts before it are not read again."""
+        try:
+            self.lease_file.save(self._durable.leases)
+            self._leases_changed = False
+        except StoreError as error:
+            self._file_lost(error)
+
+    def _file_lost(self, error: StoreError) -> None:
+        """Said once."""
+        if not self._file_failed:
+            print("store:", error)
+        self._file_failed = True
+
     def _state_source(self) -> tuple:
+        if self._leases_changed:
+            self._save_leases()
         length = engine.snapshot(self._durable, self._snapshot)
         return decisions.STATE, memoryview(self._snapshot)[:length]
 

@@ -7,13 +7,15 @@ import network
 from micropython import const
 
 from . import agent as agents
-from . import build, crash, forget, inbox, report, sampling, version
+from . import build, crash, forget, inbox, report, sampling, senses, version
 from .core import events
+from .core.rules import lifecycle, seals
 from .drivers import clock, wifi
 from .link import link
-from .store import StoreError, ledger, trace
+from .store import StoreError, leasefile, ledger, trace
 
 _SENSE_MS = const(20)
+_TAGS_MS = const(50)
 _NETWORK_MS = const(100)
 _KEEP_MS = const(1000)
 _TRACE_MS = const(10_000)
@@ -33,19 +35,31 @@ class Box:
         self.contactor = build.build_contactor()
         self.pilot = build.build_pilot()
         self.lamp = build.build_lamp()
+        self.seals = build.build_seals()
         self._flushed_at = self._marked_at = self._recovered_at = 0
-        self._clock_news = False
-        self._letter = self._closed = -1  # as the core was told
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())
         self.wifi = wifi.Wifi(
-            network.WLAN(network.WLAN.IF_STA), values["wifi.ssid"], values["wifi.password"]
+            network.WLAN(network.WLAN.IF_STA),
+            values["wifi.ssid"],
+            values["wifi.password"],
+            self.may_look,
         )
+        self.senses = senses.Senses(
+            self.inbox, self.contactor, self.pilot, self.seals, self.wifi, self.clock
+        )
+        self.tags = build.build_tags(values, self.inbox)
         self.sampling = sampling.Sampling(build.build_meter(values), self.inbox, self.charging)
         self._open_store(key)
         self.agent = agents.Agent(
-            self.inbox, self.ledger, self.trace, self, self.ledger.last_boot + 1
+            self.inbox,
+            self.ledger,
+            self.trace,
+            self,
+            self.ledger.last_boot + 1,
+            leasefile.LeaseFile(),
         )
+        self.senses.watch_seals(self.seals_stop)
         self.report = report.Report(
             values["serial"], version.TEXT, self.agent, self.sampling, self.clock
         )
@@ -64,6 +78,25 @@ class Box:
 
     def online(self) -> bool:
         return self.wifi.up
+
+    def may_look(self) -> bool:
+        """Whether the core wants to know which networks are in range, and nobody charges."""
+        return self.agent.state.place_watch == 1 and not self.charging()
+
+    def seals_stop(self) -> bool:
+        """Whether an opened seal takes the power away at once."""
+        state = self.agent.state
+        return state.seal_policy == seals.STOP and lifecycle.armed(state)
+
+    def command(self, event: list) -> bool:
+        """An event that the operator has ordered; False if the inbox is full: order it again."""
+        place = self.inbox.claim(event[0])
+        if not place:
+            return False
+        for index in range(1, len(event)):
+            place[index] = event[index]
+        self.inbox.commit()
+        return True
 
     def link_changed(self, code: int) -> None:
         from .link import texts
@@ -90,20 +123,14 @@ class Box:
         now = self.clock.now()
         heartbeat = self._heartbeat()
         boot = [events.BOOT, self.agent.boot, cause] + list(heartbeat) + [version.BYTES]
-        valid = 0 if self.config_error else 1
-        limit_ma = self.values["installation_limit_a"] * 1000
-        interval_s = self.values["interval_s"]
-        config = [events.CONFIG, valid, limit_ma, interval_s, self.values["digest"]]
-        self.agent.recover(config, boot, now)
+        self.agent.recover((self.values["event"], boot, self.senses.seal_event()), now)
         state = self.agent.state
         if state.meter_id and not state.meter_next:
             known_wh = max(state.accounted_wh, state.session_begin_wh, heartbeat[1])
             self.sampling.meter.resume(known_wh, state.meter_id)
         if cause not in (events.RESUMED, events.POWER_UP):
             self.clock.recall(now)
-        # the core knows nothing of the present: all of it is told again
-        self._letter = self._closed = -1
-        self._clock_news = self.clock.quality != events.UNKNOWN
+        self.senses.tell_again()
         self.sampling.tell_again()
 
     def _heartbeat(self) -> tuple:
@@ -126,41 +153,34 @@ class Box:
 
     async def decide(self) -> None:
         while True:
-            event = self.inbox.take()
-            while event is not None:
-                self.agent.take(event, self.clock.now())
-                self.inbox.release()
-                event = self.inbox.take()
+            self._decide()
             self.link.status_changed()
             await self.inbox.wait()
+
+    def _decide(self) -> None:
+        while True:
+            if self.seals.news:
+                self.senses.tell_seals(self.agent, self.clock.now())
+            event = self.inbox.take()
+            if event is None:
+                return
+            self.agent.take(event, self.clock.now())
+            self.inbox.release()
 
     async def sense(self) -> None:
         while True:
             now = self.clock.now()
-            self.pilot.sample()
-            if self.pilot.letter != self._letter:
-                self._tell_pilot()
-            if self.contactor.closed() != self._closed:
-                self._tell_contactor()
+            self.senses.service(now)
             self.lamp.service(now)
             due = now >= self.agent.state.due and not self.agent.halted
             if due and self.inbox.claim(events.TICK):
                 self.inbox.commit()
             await asyncio.sleep_ms(_SENSE_MS)
 
-    def _tell_pilot(self) -> None:
-        event = self.inbox.claim(events.PILOT)
-        if event:
-            self._letter = event[1] = self.pilot.letter
-            event[2] = self.pilot.high_mv
-            event[3] = self.pilot.low_mv
-            self.inbox.commit()
-
-    def _tell_contactor(self) -> None:
-        event = self.inbox.claim(events.CONTACTOR)
-        if event:
-            self._closed = event[1] = self.contactor.closed()
-            self.inbox.commit()
+    async def read_tags(self) -> None:
+        while True:
+            self.tags.service(self.clock.now())
+            await asyncio.sleep_ms(_TAGS_MS)
 
     async def measure(self) -> None:
         sampler, now = self.sampling, self.clock.now
@@ -170,13 +190,7 @@ class Box:
 
     async def network(self) -> None:
         while True:
-            now = self.clock.now()
-            if now >= self.wifi.due:
-                self.wifi.service(now)
-            # looking up a name blocks, and so is not done while the contactor is closed
-            may_ask = self.wifi.up and (self.clock.resolved or not self.charging())
-            if self.clock.service(now, may_ask) or self._clock_news:
-                self._tell_clock(now)
+            self.senses.service_network(self.clock.now(), self.charging())
             await asyncio.sleep_ms(_NETWORK_MS)
 
     async def keep(self) -> None:
@@ -219,19 +233,13 @@ class Box:
             if self.ledger.fill_permille < agents.FULL_PERMILLE:
                 self.recover(events.RESUMED)
 
-    def _tell_clock(self, now: int) -> None:
-        event = self.inbox.claim(events.CLOCK)
-        self._clock_news = event is None  # no room: offered again
-        if event:
-            event[1] = self.clock.offset_ms + now
-            event[2] = self.clock.quality
-            self.inbox.commit()
-
     async def run(self) -> None:
-        tasks = (self.decide(), self.sense(), self.measure(), self.network(), self.keep())
-        if self.config_error:
-            await asyncio.gather(*tasks)
-        await asyncio.gather(*tasks, self.link.run())
+        tasks = [self.decide(), self.sense(), self.measure(), self.network(), self.keep()]
+        if self.tags:
+            tasks.append(self.read_tags())
+        if not self.config_error:
+            tasks.append(self.link.run())
+        await asyncio.gather(*tasks)
 
 
 def run(watchdog) -> None:

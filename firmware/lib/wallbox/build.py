@@ -6,7 +6,7 @@ import machine
 from micropython import const
 
 from . import forget
-from .drivers import contactor, lamp, meter, meter_maps, pilot
+from .drivers import contactor, lamp, meter, meter_maps, pilot, seals
 
 CONFIG_FILE = "config.json"
 
@@ -24,14 +24,18 @@ def ledger_key() -> bytes:
 
 
 def configuration() -> tuple:
-    """(values, None), or values that refuse everything with the error's text."""
+    """(values, None), or values that refuse everything with the error's text.
+
+    Under "event" they hold the CONFIG event that tells the core.
+    """
     from . import config
 
     try:
         values, error = config.load(CONFIG_FILE), None
     except config.ConfigError as wrong:
         values, error = config.DEFAULTS, str(wrong)
-    values["digest"] = config.digest(values)
+    chip = "".join("%02x" % byte for byte in machine.unique_id())
+    values["event"] = config.event(values, 0 if error else 1, chip)
     forget("wallbox", "config")
     return values, error
 
@@ -68,7 +72,6 @@ def link_config(values: dict) -> dict:
     return chosen
 
 
-
 def build_contactor():
     """Open at once."""
     pin = machine.Pin
@@ -87,6 +90,25 @@ def build_pilot():
         board.PILOT_UV_AT_MINUS_12V,
         board.PILOT_UV_AT_PLUS_12V,
     )
+
+
+def build_seals():
+    pin = machine.Pin
+    loops = (board.SEAL_LID, board.SEAL_TERMINAL_COVER)
+    latches = (board.SEAL_LATCH_LID, board.SEAL_LATCH_TERMINAL_COVER)
+    return seals.Seals(
+        [pin(number, pin.IN, pin.PULL_UP) for number in loops],
+        [pin(number, pin.IN) for number in latches],
+        pin(board.SEAL_LATCH_RESET, pin.OUT, value=0),
+        board.SEAL_CLOSED_LEVEL,
+    )
+
+
+def build_tags(values: dict, inbox):
+    """The reader and its list of tags, None on a box without a reader."""
+    if not values["reader.fitted"]:
+        return None
+    raise NotImplementedError("tags")
 
 
 def build_lamp():

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 
+from .core import events
 from .drivers.meter_maps import NAMES
 
 # key, type, least, most (of a number, or of a text's length), default (None = must be given)
@@ -11,6 +12,7 @@ SCHEMA = (
     ("serial", str, 1, 24, None),
     ("interval_s", int, 1, 3600, 900),
     ("installation_limit_a", int, 6, 32, None),
+    ("cable_limit_a", int, 0, 32, 0),
     ("meter.model", str, 1, 16, None),
     ("meter.address", int, 1, 247, 1),
     ("meter.baud", int, 0, 115_200, 0),
@@ -30,6 +32,13 @@ SCHEMA = (
     ("broker.keep_alive_s", int, 5, 3600, 30),
     ("clock.host", str, 1, 64, "pool.ntp.org"),
     ("clock.port", int, 1, 65_535, 123),
+    ("lifecycle", str, 7, 12, "in_service"),
+    ("chip", str, 0, 12, ""),
+    ("seals.policy", str, 4, 6, "stop"),
+    ("reader.fitted", bool, 0, 1, False),
+    ("reader.mode", str, 4, 8, "free"),
+    ("presence.offline_grace_h", int, 0, 8760, 72),
+    ("place.relocate_after_h", int, 0, 8760, 24),
 )
 
 CHOICES = {
@@ -37,11 +46,17 @@ CHOICES = {
     "meter.parity": ("N", "E", "O", ""),  # "" and 0: as the meter leaves its maker
     "meter.baud": (0, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200),
     "broker.tls": ("none", "certificate", "psk"),
+    # in the order of the core's numbers
+    "lifecycle": ("factory", "commissioned", "in_service"),
+    "seals.policy": ("report", "pause", "stop"),
+    "reader.mode": ("free", "required"),
 }
 
 _FILE_MAX = 4096  # bytes
 _SHOWN_MAX = 64
 _PSK_DIGITS_MIN = 32  # 128 bits
+_CHIP_DIGITS = 12  # of machine.unique_id()
+_LIMIT_MIN_A = 6  # IEC 61851-1
 
 # the kind of TLS that a key belongs to; with another kind it would be ignored in silence
 _BELONGS = {
@@ -95,10 +110,33 @@ def check(tree) -> dict:
         _wrong("serial", serial, "letters A-Z and a-z, digits and - alone")
     if 0 < len(values["wifi.password"]) < 8:
         _wrong("wifi.password", "", "a text of 8 to 63 characters, or none for an open network")
+    if 0 < values["cable_limit_a"] < _LIMIT_MIN_A:
+        _wrong("cable_limit_a", values["cable_limit_a"], "0, or a whole number from 6 to 32")
+    chip = values["chip"] = values["chip"].lower()
+    if chip and (len(chip) != _CHIP_DIGITS or not _is_hex(chip)):
+        _wrong("chip", chip, '12 hex digits, or ""')
     _check_tls(values)
     if not values["broker.port"]:
         values["broker.port"] = 1883 if values["broker.tls"] == "none" else 8883
     return values
+
+
+def event(values: dict, valid: int, chip: str) -> list:
+    """The CONFIG event (core/events.py). chip: hex digits of machine.unique_id()."""
+    return [
+        events.CONFIG,
+        valid,
+        values["installation_limit_a"] * 1000,
+        values["interval_s"],
+        values["cable_limit_a"] * 1000,
+        CHOICES["seals.policy"].index(values["seals.policy"]),
+        CHOICES["reader.mode"].index(values["reader.mode"]),
+        values["presence.offline_grace_h"],
+        values["place.relocate_after_h"],
+        CHOICES["lifecycle"].index(values["lifecycle"]) if valid else 0,
+        1 if values["chip"] not in ("", chip) else 0,
+        digest(values),
+    ]
 
 
 def digest(values: dict) -> bytes:
@@ -147,9 +185,12 @@ def _check_tls(values: dict) -> None:
         _needs(values, "broker.psk_identity", 'with broker.tls "psk": as the broker knows it')
         _needs(values, "broker.psk_key", 'with broker.tls "psk": hex digits')
         key = values["broker.psk_key"]
-        hexadecimal = all(letter in "0123456789abcdefABCDEF" for letter in key)
-        if not hexadecimal or len(key) % 2 or len(key) < _PSK_DIGITS_MIN:
+        if not _is_hex(key) or len(key) % 2 or len(key) < _PSK_DIGITS_MIN:
             _wrong("broker.psk_key", "", "an even number of hex digits, %d to 64" % _PSK_DIGITS_MIN)
+
+
+def _is_hex(text: str) -> bool:
+    return all(letter in "0123456789abcdefABCDEF" for letter in text)
 
 
 def _needs(values: dict, key: str, why: str) -> None:
@@ -191,9 +232,9 @@ def _check_value(key: str, kind, least: int, most: int, value) -> None:
     if value is None:
         raise ConfigError("%s: missing; %s" % (key, _right(key, kind, least, most)))
     # a JSON true is an int to Python
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         _wrong(key, value, _right(key, kind, least, most))
-    size = value if kind is int else len(value)
+    size = len(value) if kind is str else value
     if not least <= size <= most or (key in CHOICES and value not in CHOICES[key]):
         _wrong(key, value, _right(key, kind, least, most))
 
@@ -201,6 +242,8 @@ def _check_value(key: str, kind, least: int, most: int, value) -> None:
 def _right(key: str, kind, least: int, most: int) -> str:
     if key in CHOICES:
         return "one of " + ", ".join(json.dumps(choice) for choice in CHOICES[key])
+    if kind is bool:
+        return "true or false"
     if kind is int:
         return "a whole number from %d to %d" % (least, most)
     return "a text of %d to %d characters" % (least, most)

@@ -222,9 +222,14 @@ def ask(number, data):
     payloads.pop(2, None)
     tell(SPI, number, len(data), 0)
     _tell_body(data)
-    while _expected or 2 not in payloads:
+    return answer(2)
+
+
+def answer(kind):
+    """Waits for the world's answer of that kind, which must not be in payloads yet."""
+    while _expected or kind not in payloads:
         listen()
-    return payloads[2]
+    return payloads[kind]
 
 
 def stop(kind):

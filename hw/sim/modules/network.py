@@ -1,5 +1,6 @@
 """`network` of an ESP32: a Wi-Fi station whose access point is played by the world."""
 
+import utime
 from micropython import const
 
 import _wire
@@ -17,6 +18,9 @@ STAT_HANDSHAKE_TIMEOUT = const(204)
 
 _JOIN = const(1)
 _LEAVE = const(2)
+_SCAN = const(3)
+_NETWORKS = const(3)
+_SCAN_MS = const(2100)  # 13 channels
 
 _hostname = "mpy-esp32"
 _reconnects = 0  # for ever
@@ -120,4 +124,22 @@ class WLAN:
                 raise ValueError("unknown config param")
 
     def scan(self):
-        raise NotImplementedError("scan is not simulated")
+        if not _wire.wlan[0]:
+            raise OSError("STA must be active")
+        _wire.pump()
+        if _wire.wlan[1] == STAT_CONNECTING:
+            return []  # the chip refuses, and the port does not say so
+        _wire.payloads.pop(_NETWORKS, None)
+        _wire.tell(_wire.JOIN, _SCAN, 0, 0)
+        utime.sleep_ms(_SCAN_MS // _wire.speed)  # nothing else runs, no interrupt either
+        data = _wire.answer(_NETWORKS)
+        found = []
+        at = 0
+        while at < len(data):
+            end = at + 1 + data[at]
+            channel, weakness, security = data[end + 6 : end + 9]
+            found.append(
+                (data[at + 1 : end], data[end : end + 6], channel, -weakness, security, False)
+            )
+            at = end + 9
+        return found

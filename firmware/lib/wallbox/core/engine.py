@@ -118,7 +118,7 @@ def _levels(state, now: int) -> None:
         state.contactor = 1
         state.contactor_at = now
         out.append((decisions.CONTACTOR, 1))
-    lamp = status.of(state)
+    lamp = status.lamp(state)
     if state.lamp != lamp:
         state.lamp = lamp
         out.append((decisions.LAMP, lamp))

@@ -2,8 +2,8 @@
 
 from micropython import const
 
-from . import events
-from .rules import session
+from . import events, refusals
+from .rules import access, session
 
 AVAILABLE = const(0)
 PREPARING = const(1)
@@ -25,6 +25,12 @@ NAMES = (
     "Faulted",
 )
 
+# patterns of the lamp beyond these, docs/lamp.md
+SEAL_BROKEN = const(8)
+SUSPENDED = const(9)
+WAITS_FOR_TAG = const(10)
+WAITS_FOR_CAR = const(11)
+
 _FAULTS = const(0x837F)  # bits of refusals.py that mean a fault of the box, not of the times
 
 
@@ -45,3 +51,18 @@ def of(state) -> int:
     if state.refusals or state.duty_permille == 1000:
         return SUSPENDED_EVSE
     return SUSPENDED_EV
+
+
+def lamp(state) -> int:
+    """The lamp's pattern: the status, or what tells the customer more."""
+    if state.refusals >> refusals.SEAL & 1:
+        return SEAL_BROKEN
+    found = of(state)
+    if found == UNAVAILABLE or found == SUSPENDED_EVSE:
+        if state.refusals & (1 << refusals.SUSPENDED | 1 << refusals.ON_HOLD):
+            return SUSPENDED
+    elif found == AVAILABLE and state.grant:
+        return WAITS_FOR_CAR
+    elif found == PREPARING and not access.authorised(state):
+        return WAITS_FOR_TAG
+    return found

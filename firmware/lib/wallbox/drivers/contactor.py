@@ -8,10 +8,25 @@ class Contactor:
         self._coil = coil
         self._feedback = feedback
         self._closed_level = closed_level
+        self._commanded = 0
+        self._tripped = False
         coil.value(0)
 
     def set(self, closed: int) -> None:
-        self._coil.value(closed)
+        self._commanded = closed
+        self._coil.value(0 if self._tripped else closed)
+        if self._tripped:  # by an interrupt in between
+            self._coil.value(0)
+
+    def trip(self) -> None:
+        """Opens, and stays open whatever is commanded, until release(). Safe in an interrupt."""
+        self._tripped = True
+        self._coil.value(0)
+
+    def release(self) -> None:
+        """The core knows why: from now on its command counts again."""
+        self._tripped = False
+        self.set(self._commanded)
 
     def closed(self) -> int:
         """1 if the main contacts are closed, as the auxiliary contact reports."""

@@ -1,4 +1,4 @@
-"""The lamp: one RGB light, a colour and a rhythm for each state."""
+"""The lamp: one RGB light, a colour and a rhythm for each state; docs/lamp.md has the table."""
 
 from micropython import const
 
@@ -6,8 +6,9 @@ _RED = const(1)
 _GREEN = const(2)
 _YELLOW = const(3)
 _BLUE = const(4)
+_WHITE = const(7)
 
-# colour, ms lit, ms dark; a line a state of core/status.py
+# colour, ms lit, ms dark; a line a pattern of core/status.py
 # fmt: off
 _PATTERNS = (
     _GREEN, 1000, 0,  # Available: steady green
@@ -18,9 +19,15 @@ _PATTERNS = (
     _GREEN, 250, 250,  # Finishing: green, quick
     _YELLOW, 1000, 0,  # Unavailable: steady yellow
     _RED, 250, 250,  # Faulted: red, quick
+    _RED, 1000, 0,  # a broken seal: steady red
+    _YELLOW, 100, 1900,  # suspended or on hold: yellow, a flash now and then
+    _WHITE, 500, 500,  # waits for a tag: white, slow
+    _WHITE, 250, 250,  # waits for the car: white, quick
 )
 # fmt: on
 _FAULTED = const(7)
+_ANSWER_MS = const(900)
+_BLINK_MS = const(150)
 
 
 class Lamp:
@@ -28,17 +35,35 @@ class Lamp:
 
     def __init__(self, red, green, blue):
         self._pins = (red, green, blue)
+        self._lit = -1
+        self._answer = 0
+        self._answer_until = -1  # -1: no answer, or one that has not begun
         self.show(_FAULTED)
 
-    def show(self, status: int) -> None:
-        self._at = 3 * status
-        self._lit = -1
+    def show(self, pattern: int) -> None:
+        self._at = 3 * pattern
+
+    def answer(self, accepted: bool) -> None:
+        """To a tap, for a moment: a long green light, or three red flashes."""
+        self._answer = _GREEN if accepted else _RED
+        self._answer_until = -1
 
     def service(self, now: int) -> None:
         """Call every 50 ms or so."""
-        lit_ms = _PATTERNS[self._at + 1]
-        lit = 1 if now % (lit_ms + _PATTERNS[self._at + 2]) < lit_ms else 0
-        if lit != self._lit:
-            self._lit = lit
+        colour = self._answer
+        if colour:
+            if self._answer_until < 0:
+                self._answer_until = now + _ANSWER_MS
+            left = self._answer_until - now
+            if colour == _RED and left // _BLINK_MS % 2 == 0:
+                colour = 0
+            if left <= 0:
+                self._answer = 0
+        if not self._answer:
+            lit_ms = _PATTERNS[self._at + 1]
+            lit = now % (lit_ms + _PATTERNS[self._at + 2]) < lit_ms
+            colour = _PATTERNS[self._at] if lit else 0
+        if colour != self._lit:
+            self._lit = colour
             for index in range(3):
-                self._pins[index].value(_PATTERNS[self._at] >> index & lit)
+                self._pins[index].value(colour >> index & 1)

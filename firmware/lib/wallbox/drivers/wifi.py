@@ -1,4 +1,7 @@
-"""Wi-Fi, supervised: connects, watches, starts the radio anew; never waits."""
+"""Wi-Fi, supervised: connects, watches, starts the radio anew, and looks around when it is lost.
+
+Nothing waits but a scan, which blocks for about two seconds on the ESP32.
+"""
 
 from micropython import const
 
@@ -6,21 +9,34 @@ _ATTEMPT_MS = const(20_000)  # a connect() that took longer is given up
 _ATTEMPTS = const(5)  # then the radio is switched off and on
 _POLL_MS = const(500)
 _PAUSE_MS = const(5000)  # after an error of the radio
+_LOOK_MS = const(300_000)  # between two scans
+_COUNT_MAX = const(255)
 
 
 class Wifi:
-    """wlan: network.WLAN in station mode. `up` tells the state; call service() when due."""
+    """wlan: network.WLAN in station mode. `up` tells the state; call service() when due.
 
-    def __init__(self, wlan, ssid: str, password: str):
+    may_look() -> bool: a scan is wanted, and its two seconds harm nobody. What it found is in
+    `known` (1: our network is in range) and `others`, how many else; `looked` counts them.
+    """
+
+    def __init__(self, wlan, ssid: str, password: str, may_look=None):
         self._wlan = wlan
         self._ssid = ssid
         self._password = password
+        self._may_look = may_look
         self._attempts = 0
         self._attempt_until = 0
         self._connecting = False
+        self._tried = False
+        self._looking = False
+        self._look_at = 0
         self.up = False
         self.due = 0
         self.restarts = 0
+        self.known = 0
+        self.others = 0
+        self.looked = 0
 
     def service(self, now: int) -> bool:
         """True if `up` has changed."""
@@ -28,10 +44,20 @@ class Wifi:
         was_up = self.up
         self.up = self._wlan.isconnected()
         if self.up:
-            self._connecting = False
+            self._connecting = self._looking = False
             self._attempts = self._attempt_until = 0
+            if not was_up:
+                self.known, self.others = 1, 0
+                self.looked += 1
+        elif self._looking:
+            self._looking = False
+            self._look()
         elif now >= self._attempt_until:
-            self._connect(now)
+            if self._tried and now >= self._look_at and self._may_look and self._may_look():
+                self._look_at = now + _LOOK_MS
+                self._prepare_to_look()
+            else:
+                self._connect(now)
         return self.up != was_up
 
     def signal_dbm(self) -> int:
@@ -40,6 +66,7 @@ class Wifi:
 
     def _connect(self, now: int) -> None:
         self._attempt_until = now + _ATTEMPT_MS
+        self._tried = True
         try:
             if self._attempts >= _ATTEMPTS:
                 self._attempts = 0
@@ -56,3 +83,28 @@ class Wifi:
             self._connecting = False
             self._attempts = _ATTEMPTS
             self._attempt_until = now + _PAUSE_MS
+
+    def _prepare_to_look(self) -> None:
+        """While it connects, the ESP32 scans nothing and tells nobody; leaving takes a while."""
+        try:
+            self._wlan.active(True)
+            self._wlan.disconnect()
+            self._connecting = False
+            self._looking = True
+        except (OSError, RuntimeError):
+            pass
+
+    def _look(self) -> None:
+        try:
+            found = self._wlan.scan()
+        except (OSError, RuntimeError):
+            return
+        ssid = self._ssid.encode()
+        self.known, others = 0, 0
+        for network in found:
+            if network[0] == ssid:
+                self.known = 1
+            else:
+                others += 1
+        self.others = min(others, _COUNT_MAX)
+        self.looked += 1
