@@ -50,8 +50,8 @@ def fill_wildly(random, event):
 class Lane:
     """A box, and a world around it that is hard on it. `wildness`: one event in so many is wild."""
 
-    def __init__(self, seed, wildness=200):
-        self.random = Random(seed)
+    def __init__(self, random, wildness=200):
+        self.random = random
         self.wildness = wildness
         self.state = engine.State()
         self.durable = engine.State()  # folded from facts, as in the agent
@@ -72,7 +72,8 @@ class Lane:
 
     def take(self):
         self.note(events.pack_into(self.packed, 0, self.event))
-        for decision in engine.step(self.state, self.event, self.now):
+        told = engine.step(self.state, self.event, self.now)
+        for decision in told:
             if decision[0] < decisions.LEVELS:
                 self.fact(decision)
             else:
@@ -85,7 +86,7 @@ class Lane:
         self.packed[0] = fact[0]
         length = decisions.pack_into(self.packed, 1, fact)
         self.note(length)
-        read = decisions.unpack(fact[0], memoryview(self.packed)[1:length])
+        read = decisions.unpack(fact[0], bytes(memoryview(self.packed)[1:length]))
         state = self.state
         utc_s = 0
         if state.clock_quality:
@@ -105,18 +106,22 @@ class Lane:
         self.send(events.SEAL, 0, 0)
 
     def cut(self):
-        """What the ledger tells is all that is left; who was wild or broken is so no more."""
+        """The power goes off, and on again some time later."""
+        self.forget()
+        self.clock_offset_s += self.now // 1000 + self.random.below(3000)
+        self.now = 0
+        self.boot((1, 1, 3, 5)[self.random.below(4)])
+        if self.random.below(4):
+            self.tell_clock()
+
+    def forget(self):
+        """What the ledger tells is all that is left."""
         length = engine.snapshot(self.durable, self.packed)
         self.note(length)
         self.state = engine.State()
         snapshot = bytes(memoryview(self.packed)[:length])
         engine.recall(self.state, (decisions.STATE, snapshot), 0, 0)
         self.state.leases[:] = self.durable.leases
-        self.clock_offset_s += self.now // 1000 + self.random.below(3000)
-        self.now = 0
-        self.boot((1, 1, 3, 5)[self.random.below(4)])
-        if self.random.below(4):
-            self.tell_clock()
 
     def utc_s(self):
         return self.clock_offset_s + self.now // 1000
@@ -142,7 +147,9 @@ class Lane:
             self.meter_id = 4711 + random.below(2)
             self.send(events.METER_IDENTITY, self.meter_id, b"a\0b\0c")
         elif kind == 6:
-            self.register_wh = 99_999_999 if random.below(2) else self.register_wh % 1000
+            # close to the register's end, which is refused; from there over it, which is not
+            near_end = 99_000_000 <= self.register_wh < 100_000_000
+            self.register_wh = self.register_wh % 1000 if near_end else 99_999_000
         elif kind == 7:
             self.send(events.CONTACTOR, 1 - self.state.contactor)
         elif kind == 8:
@@ -151,8 +158,10 @@ class Lane:
         elif kind < 12:
             self.send(events.SEAL, random.below(4), random.below(4))
         elif kind == 12:
-            self.now += random.below(100) * 3_600_000
-            self.send(events.PLACE, 0, 1)
+            self.cut()
+            for hours in (0, 20, 20):
+                self.now += hours * 3_600_000
+                self.send(events.PLACE, 0, 1)
         elif kind == 13:
             self.send(events.LIFECYCLE, random.below(6), random.below(3), 3)
         else:
@@ -238,7 +247,7 @@ class Lane:
 
 
 def play(seed, steps):
-    lane = Lane(seed)
+    lane = Lane(Random(seed))
     lane.boot(1)
     for _ in range(steps):
         lane.step()

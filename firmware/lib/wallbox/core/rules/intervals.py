@@ -10,7 +10,7 @@ from micropython import const
 
 from .. import clock, decisions, events
 from . import NEVER, storage
-from .metering import read_now, want
+from .metering import LEAP_WH, read_now, want
 
 _GRACE_MAX_S = const(30)  # how late the reading at a boundary may come
 
@@ -102,7 +102,8 @@ def _after_power_cut(state, event, out: list) -> None:
         state.gap_cause |= cause
         return
     register_wh, utc_s, quality = state.accounted_wh, state.accounted_utc_s, state.accounted_quality
-    if event[3] and event[4] >= register_wh and event[5] > utc_s:
+    likely = register_wh <= event[4] <= register_wh + LEAP_WH
+    if event[3] and likely and event[5] > utc_s:
         register_wh, utc_s, quality = event[4], event[5], event[6]
     _open_gap(state, cause, register_wh, utc_s, quality, out)
 

@@ -15,7 +15,7 @@ _REGRESS = const(12)  # as in the drivers' meter_reasons.py
 _IMPOSSIBLE_SLOPE = const(14)
 _LEAST_FULL_WH = const(100_000_000)  # registers have 5 to 8 digits of kWh
 _FULL_SIZES = const(4)
-_LEAP_WH = const(0xFFFFFFF)  # more than any box draws between two facts; energies have four bytes
+LEAP_WH = const(0xFFFFFFF)  # more than any box draws between two facts; energies have four bytes
 
 
 def recall(state, fact, utc_s: int, quality: int) -> None:
@@ -38,7 +38,7 @@ def handle(state, event, now: int, out: list) -> None:
     elif kind == events.METER_SILENT:
         state.meter_silent = 1
     elif kind == events.METER_REFUSED:
-        _refused(state, event[1], out)
+        _refused(state, min(event[1], 254), out)
     elif kind == events.METER_APPROVED:
         _approved(state, event[1], out)
     if state.reading and now >= state.reading_at + STALE_MS:
@@ -109,10 +109,10 @@ def _reading(state, event, now: int, out: list) -> None:
 def _objection(state, register_wh: int) -> int:
     """0 if the register did not fall, or only because it rolled over; else the reason."""
     last_wh = state.accounted_wh if state.accounted else 0
-    if state.accounted and register_wh > last_wh + _LEAP_WH:
+    if state.accounted and register_wh > last_wh + LEAP_WH:
         return _IMPOSSIBLE_SLOPE
     if state.reading:
-        last_wh = state.register_wh
+        last_wh = max(last_wh, state.register_wh)
     if register_wh >= last_wh:
         return 0
     full_wh = _LEAST_FULL_WH

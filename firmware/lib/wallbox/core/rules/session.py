@@ -232,6 +232,7 @@ def _end(state, status: int, out: list) -> None:
         state.plugged_at = state.session_due
     state.session_limit_ma = 0
     state.session_override = 0
+    state.lease_due = 0  # the limits are another session's now
 
 
 def due(state) -> int:
