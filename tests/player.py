@@ -208,6 +208,10 @@ class Player:
         found = self.of_kind(kind)
         return named(found[-1]) if found else {}
 
+    def stop_reason(self) -> str:
+        """Why the last session ended, in OCPP's words."""
+        return decisions.REASONS[self.of_kind(decisions.SESSION_END)[-1][7]]
+
     def follow(self) -> None:
         """The contactor does as it was told."""
         self.send(events.CONTACTOR, self.state.contactor)
@@ -221,7 +225,7 @@ class Player:
             self.follow()
 
     def run(self, seconds: int, power_w: int = 0, read_s: int = 10) -> None:
-        """Lets time go by with a reading every read_s and ticks when they are due."""
+        """Time goes by with a reading every read_s and ticks when due; the contactor follows."""
         end = self.now + seconds * 1000
         start, start_wh = self.now, self.register_wh
         following = self.now + read_s * 1000
@@ -235,6 +239,8 @@ class Player:
                 following = at + read_s * 1000
             else:
                 self.tick()
+            if self.state.contactor != self.state.contactor_closed:
+                self.follow()
 
     def ready(self) -> None:
         """Boot, clock, meter: as a box that was just switched on at home."""
@@ -242,6 +248,27 @@ class Player:
         self.clock()
         self.identity()
         self.read()
+
+    def home(self) -> "Player":
+        """As a box that was switched on at home, sealed, and reached the operator."""
+        self.ready()
+        self.seal()
+        self.link("connected")
+        self.link("delivered")
+        return self
+
+    def resume(self, seconds: int = 60, clock: bool = True, cause: int = 1) -> "Player":
+        """The box that comes back after a power cut of so many seconds, with its whole ledger."""
+        after = self.survivor()
+        after.facts, after.fact_times = self.facts, self.fact_times
+        heartbeat = (self.state.register_wh, self.utc_s, events.SYNCHRONISED)
+        after.boot(2, heartbeat if self.state.reading else None, cause)
+        after.seal()
+        if clock:
+            after.clock(self.utc_s + seconds)
+        after.identity()
+        after.read()
+        return after
 
     def charge(self) -> None:
         """The car is plugged in, asks for power and gets it."""
@@ -264,9 +291,16 @@ def tag(name: str) -> bytes:
 
 
 def named(fact: tuple) -> dict:
-    """A fact by the names of its fields."""
-    name, specification = decisions.facts()[fact[0]]
-    return dict(zip(["fact", *fields.names(specification)], [name, *fact[1:]], strict=True))
+    """A fact by the names of its fields, codes in their words."""
+    kind, specification = decisions.facts()[fact[0]]
+    told = dict(zip(fields.names(specification), fact[1:], strict=True))
+    for field, value in told.items():
+        known = codes.NAMES.get((kind, field))
+        if known and known[0] is None:
+            told[field] = [name for bit, name in enumerate(known[1:]) if value >> bit & 1]
+        elif known:
+            told[field] = known[value]
+    return told
 
 
 def accounted_wh(facts: list[tuple]) -> int:

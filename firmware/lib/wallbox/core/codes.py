@@ -38,6 +38,12 @@ LIFECYCLE_REASONS = (
     "dismounted",
 )
 
+SESSION_AUTHORITIES = ("nobody", "anybody", "tag", "operator")
+SESSION_FLAGS = ("smart", "overridden")  # bits
+READER_MODES = ("free", "required")
+ABSENCE_CAUSES = ("power", "wifi", "address", "broker", "acknowledgement")  # bits
+PLACE_CHANGES = ("moved", "approved")
+
 # (kind, field): names by number, or by bit if the tuple begins with None
 NAMES = {
     ("SEAL", "change"): SEAL_CHANGES,
@@ -51,4 +57,11 @@ NAMES = {
     ("LIFECYCLE", "after"): LIFECYCLES,
     ("LIFECYCLE", "by"): LIFECYCLE_BY,
     ("LIFECYCLE", "reason"): LIFECYCLE_REASONS,
+    ("SESSION_BEGIN", "authority"): SESSION_AUTHORITIES,
+    ("SESSION_END", "flags"): (None,) + SESSION_FLAGS,
+    ("PREFERENCE", "flags"): (None,) + SESSION_FLAGS,
+    ("MODE", "mode"): READER_MODES,
+    ("ABSENCE_BEGIN", "cause"): (None,) + ABSENCE_CAUSES,
+    ("ABSENCE_END", "cause"): (None,) + ABSENCE_CAUSES,
+    ("PLACE", "change"): PLACE_CHANGES,
 }
