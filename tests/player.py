@@ -230,6 +230,8 @@ class Player:
         start, start_wh = self.now, self.register_wh
         following = self.now + read_s * 1000
         while self.now < end:
+            if self.state.contactor != self.state.contactor_closed:
+                self.follow()
             soonest = self.now + 1 if self.state.wanted else max(self.now + 1, self.state.due)
             at = min(end, following, soonest)
             self.now = at
@@ -239,8 +241,6 @@ class Player:
                 following = at + read_s * 1000
             else:
                 self.tick()
-            if self.state.contactor != self.state.contactor_closed:
-                self.follow()
 
     def ready(self) -> None:
         """Boot, clock, meter: as a box that was just switched on at home."""

@@ -1,0 +1,243 @@
+"""Always on and online: each absence with its causes, begin and end; and what comes of it."""
+
+import pytest
+from wallbox.core import decisions, events
+from wallbox.core.rules import presence
+
+from tests.player import UTC_S, Player
+
+HOUR_S = 3600
+SHORT_S = presence.SHORT_MS // 1000
+
+
+def begun(box: Player) -> dict:
+    return box.last(decisions.ABSENCE_BEGIN)
+
+
+def ended(box: Player) -> dict:
+    return box.last(decisions.ABSENCE_END)
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("no wifi", "wifi"),
+        ("no address", "address"),
+        ("no broker", "broker"),
+        ("refused", "broker"),
+        ("no trust", "broker"),
+        ("lost", "broker"),
+        ("late", "broker"),
+        ("malformed", "broker"),
+    ],
+)
+def test_each_outage_has_its_cause(code, cause):
+    box = Player().home()
+    box.run(100)
+    left_utc_s = box.utc_s
+    box.link(code)
+    box.run(SHORT_S)
+    assert begun(box)["cause"] == [cause] and begun(box)["planned"] == 0
+    assert (begun(box)["from_utc_s"], begun(box)["from_quality"]) == (left_utc_s, 3)
+    box.run(500)
+    box.link("connected")
+    assert not ended(box), "not back until the operator has answered"
+    box.link("delivered")
+    assert ended(box)["cause"] == [cause] and ended(box)["from_utc_s"] == left_utc_s
+    assert box.fact_times[-1] == (box.utc_s, 3), "the record's own time is the end"
+
+
+def test_a_short_outage_is_not_written():
+    box = Player().home()
+    before = len(box.facts)
+    box.link("lost")
+    box.run(SHORT_S - 1)
+    box.link("connected")
+    box.link("delivered")
+    box.run(10 * SHORT_S)
+    assert not [fact for fact in box.facts[before:] if fact[0] == decisions.ABSENCE_BEGIN]
+
+
+def test_causes_that_follow_each_other_are_one_absence():
+    box = Player().home()
+    box.link("no wifi")
+    box.run(100)
+    box.link("no address")
+    box.run(100)
+    box.link("delivered")
+    assert ended(box)["cause"] == ["wifi", "address"]
+    assert len(box.of_kind(decisions.ABSENCE_BEGIN)) == len(box.of_kind(decisions.ABSENCE_END))
+
+
+def test_a_broker_behind_which_nobody_answers_is_an_absence_too():
+    box = Player().home()
+    box.link("lost")
+    box.run(10)
+    box.link("connected")
+    box.run(2 * SHORT_S)
+    box.link("delivered")
+    assert ended(box)["cause"] == ["broker", "acknowledgement"]
+
+
+def test_what_the_box_itself_could_not_store_is_no_absence():
+    box = Player().home()
+    box.link("store failed")
+    box.run(3600)
+    assert not box.of_kind(decisions.ABSENCE_BEGIN)
+
+
+def test_a_power_cut_is_an_absence_since_the_last_heartbeat_however_short():
+    box = Player().home()
+    box.run(1000)
+    cut_utc_s = box.utc_s
+    after = box.resume(seconds=5)
+    assert begun(after)["cause"] == ["power"] and begun(after)["from_utc_s"] == cut_utc_s
+    after.link("connected")
+    after.link("delivered")
+    assert ended(after)["cause"] == ["power"]
+
+
+def test_an_absence_across_a_power_cut_stays_one_and_adds_its_cause():
+    box = Player().home()
+    box.link("no wifi")
+    box.run(1000)
+    after = box.resume(seconds=600)
+    assert len(after.of_kind(decisions.ABSENCE_BEGIN)) == 1
+    after.link("delivered")
+    assert ended(after)["cause"] == ["power", "wifi"]
+    assert ended(after)["from_utc_s"] == begun(box)["from_utc_s"]
+
+
+def test_a_reset_that_is_soon_over_is_not_written():
+    box = Player().home()
+    before = len(box.of_kind(decisions.ABSENCE_BEGIN))
+    after = box.resume(cause=3)
+    after.link("delivered")
+    after.run(300)
+    assert len(after.of_kind(decisions.ABSENCE_BEGIN)) == before
+
+
+def test_without_a_clock_the_begin_is_unknown_and_not_invented():
+    box = Player()
+    box.boot()
+    box.link("no wifi")
+    box.wait(SHORT_S)
+    assert (begun(box)["from_utc_s"], begun(box)["from_quality"]) == (0, events.UNKNOWN)
+
+
+# announced
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "planned"), [(-10, 10, 1), (0, 600, 1), (10, 600, 0), (-600, -10, 0)]
+)
+def test_an_absence_that_begins_within_the_announced_time_is_planned(from_s, until_s, planned):
+    box = Player().home()
+    box.run(1000)
+    leaves = box.utc_s
+    box.announce(leaves + from_s, leaves + until_s)
+    assert box.last(decisions.ANNOUNCED)["from_utc_s"] == leaves + from_s
+    after = box.resume(seconds=7 * 86_400)
+    after.link("delivered")
+    assert begun(after)["planned"] == ended(after)["planned"] == planned
+
+
+def test_what_is_announced_afterwards_was_not_planned():
+    box = Player().home()
+    box.run(1000)
+    box.link("no wifi")
+    box.run(1000)
+    left_utc_s = begun(box)["from_utc_s"]
+    box.link("connected")
+    box.announce(left_utc_s - 100, left_utc_s + 5000)
+    box.link("delivered")
+    assert ended(box)["planned"] == 0
+
+
+def test_an_announcement_that_ends_before_it_begins_changes_nothing():
+    box = Player().home()
+    assert box.announce(UTC_S + 100, UTC_S) == []
+
+
+def test_an_announcement_outlives_another_power_cut():
+    box = Player().home()
+    box.run(100)
+    box.announce(box.utc_s, box.utc_s + 600)
+    once = box.resume(seconds=10)
+    assert begun(once)["planned"] == 1
+    twice = once.resume(seconds=10)
+    twice.link("delivered")
+    assert ended(twice)["planned"] == 1
+
+
+# the grace time
+
+
+def test_offline_for_three_days_no_new_session_begins_and_the_running_one_finishes():
+    box = Player().home()
+    box.charge()
+    box.link("no wifi")
+    box.run(72 * HOUR_S, power_w=100, read_s=140)
+    assert box.powered, "it began when all was well"
+    box.pilot("A")
+    box.run(20)
+    box.charge()
+    assert box.refused == ["Offline"] and not box.powered
+    box.link("connected")
+    assert box.refused == ["Offline"]
+    box.link("delivered")
+    box.read()
+    assert box.powered
+
+
+def test_offline_begins_no_session_by_a_quick_unplugging_either():
+    box = Player(offline_grace_h=1).home()
+    box.charge()
+    box.link("no wifi")
+    box.run(2 * HOUR_S, power_w=100)
+    box.pilot("A")
+    box.follow()
+    box.pilot("C")
+    box.read()
+    box.read()
+    assert len(box.of_kind(decisions.SESSION_BEGIN)) == 1 and box.refused == ["Offline"]
+
+
+def test_before_the_grace_is_over_sessions_begin():
+    box = Player().home()
+    box.link("no wifi")
+    box.run(72 * HOUR_S - 60, read_s=140)
+    box.charge()
+    assert box.powered
+
+
+def test_a_grace_of_zero_never_refuses():
+    box = Player(offline_grace_h=0).home()
+    box.link("no wifi")
+    box.run(500 * HOUR_S, read_s=140)
+    box.charge()
+    assert box.powered
+
+
+def test_power_cuts_do_not_begin_the_grace_anew_where_the_clock_is_known():
+    box = Player(offline_grace_h=10).home()
+    box.link("no wifi")
+    box.run(6 * HOUR_S, read_s=140)
+    after = box.resume(seconds=3 * HOUR_S)
+    after.charge()
+    assert after.powered
+    after.pilot("A")
+    after.run(HOUR_S + 60, read_s=140)
+    after.charge()
+    assert after.refused == ["Offline"]
+
+
+def test_without_a_clock_the_grace_counts_from_the_boot():
+    box = Player(offline_grace_h=2).home()
+    box.link("no wifi")
+    box.run(HOUR_S)
+    after = box.resume(clock=False)
+    after.run(2 * HOUR_S - 10, read_s=140)
+    assert not after.refused
+    after.run(20)
+    assert after.refused == ["Offline"]
