@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hw.sim.box import Box
 from hw.sim.electrics import CarState, Electrics
@@ -11,7 +11,8 @@ from hw.sim.meter_wire import Faults
 from hw.sim.meters import SimMeter
 from hw.sim.outside import Output
 from hw.sim.proxy import Proxy
-from hw.sim.tagreader import Card, TagReader
+from hw.sim.tagcards import Card
+from hw.sim.tagreader import TagReader
 from hw.sim.timeserver import TimeServer
 from hw.sim.wire import FLOATING
 
@@ -207,26 +208,44 @@ class Seal:
 
 
 class Tag:
-    """A tag in front of the reader; `reader` is the reader's chip."""
+    """Tags in front of the reader; `reader` is the reader's chip, which can be unplugged."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, clock_us: Callable[[], int] | None = None) -> None:
         self._box = box
-        self.reader = TagReader()
+        self.reader = TagReader(clock_us)
         box.on_spi = lambda number, data: self.reader.transfer(data)
 
     def output_changed(self, pin: int, output: Output) -> None:
         pins = self._box.pins
         if pin == pins["TAG_SELECT"]:
             self.reader.select(output.level)
-        elif pin == pins["TAG_RESET"] and not output.level:
-            self.reader.reset()
+        elif pin == pins["TAG_RESET"]:
+            # nobody drives it while the box is without power, which then the reader is, too
+            self.reader.reset_line(0)
+            self.reader.reset_line(1 if output.mode == 0 else output.level)
 
-    def present(self, uid: bytes) -> None:
-        card = Card(uid)
-        self._box.host.call(setattr, self.reader, "card", card)
+    def present(self, uid: bytes, counter: int = -1) -> None:
+        """Holds this tag alone to the reader; with a `counter` it is an NTAG21x."""
+        self.hold(Card(uid, counter))
+
+    def hold(self, *cards: Card) -> None:
+        """Holds these tags to the reader; a card remembers its counter when it is taken away."""
+        self._box.host.call(self._replace, cards)
+
+    def _replace(self, cards: Sequence[Card]) -> None:
+        self.reader.clear()
+        for card in cards:
+            self.reader.put(card)
 
     def remove(self) -> None:
-        self._box.host.call(setattr, self.reader, "card", None)
+        self._box.host.call(self.reader.clear)
+
+    def unplug(self) -> None:
+        """The reader's cable is out."""
+        self._box.host.call(self.reader.unplug)
+
+    def plug(self) -> None:
+        self._box.host.call(self.reader.plug)
 
 
 class Net:

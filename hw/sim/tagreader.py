@@ -1,194 +1,124 @@
-"""An MFRC522 tag reader on the box's SPI bus, and the tag in front of it.
+"""An MFRC522 tag reader on the box's SPI bus: its pins, its bus, its faults.
 
-Registers, commands and timer as in NXP's data sheet MFRC522 (sections 8 to 10), as far as a
-driver needs them to find tags: CalcCRC and Transceive.  The tag speaks ISO/IEC 14443-3 type A up
-to SELECT and HALT, with UIDs of 4, 7 or 10 bytes.  Air time is not modelled.
+What the chip does is in tagchip.py, what a tag does in tagcards.py. Faults: `unplug`, `hang`,
+`spoil`. One source for MicroPython and CPython; a poll of an empty field allocates nothing.
 """
 
-from __future__ import annotations
-
 import time
-from collections.abc import Callable
 
-VERSION = 0x92
-COMMAND, COM_IRQ, DIV_IRQ, ERROR, FIFO_DATA, FIFO_LEVEL = 0x01, 0x04, 0x05, 0x06, 0x09, 0x0A
-CONTROL, BIT_FRAMING, TX_MODE, RX_MODE, TX_CONTROL = 0x0C, 0x0D, 0x12, 0x13, 0x14
-CRC_HIGH, CRC_LOW = 0x21, 0x22
-T_MODE, T_PRESCALER, T_RELOAD_HIGH, T_RELOAD_LOW, VERSION_REG = 0x2A, 0x2B, 0x2C, 0x2D, 0x37
-IDLE, CALC_CRC, TRANSCEIVE, SOFT_RESET = 0x00, 0x03, 0x0C, 0x0F
-TX_IRQ, RX_IRQ, IDLE_IRQ, TIMER_IRQ, CRC_IRQ = 0x40, 0x20, 0x10, 0x01, 0x04
-FIFO_BYTES = 64
-CARRIER_HZ = 13_560_000
-CASCADE_TAG = 0x88
-CASCADE_BIT = 0x04
+from hw.sim.tagchip import NEVER, TagChip
+
+SPI_MHZ = 10
 
 
-def crc_a(data: bytes) -> bytes:
-    """The CRC of ISO/IEC 14443-3 type A, low byte first."""
-    crc = 0x6363
-    for byte in data:
-        for bit in range(8):
-            mix = (crc ^ byte >> bit) & 1
-            crc = crc >> 1 ^ (0x8408 if mix else 0)
-    return crc.to_bytes(2, "little")
+class TagReader(TagChip):
+    """`transfer` is one SPI transfer, `select` and `reset_line` are the chip's pins."""
 
-
-class Card:
-    """A type A tag: `answer` takes a frame and its last byte's bits, gives the answer."""
-
-    def __init__(self, uid: bytes) -> None:
-        if len(uid) not in (4, 7, 10):
-            raise ValueError(f"tag: a UID has 4, 7 or 10 bytes, not {len(uid)}")
-        self.uid = uid
-        self._halted = False
-        self._selected = -1  # cascade levels passed; -1: not even asked
-        levels = (len(uid) - 1) // 3
-        self._levels = [
-            (bytes((CASCADE_TAG,)) + uid[3 * n : 3 * n + 3]) if n < levels - 1 else uid[3 * n :]
-            for n in range(levels)
-        ]
-
-    def answer(self, frame: bytes, last_bits: int) -> bytes:
-        if last_bits == 7 and frame in (b"\x26", b"\x52"):
-            if self._halted and frame == b"\x26":
-                return b""
-            self._halted, self._selected = False, 0
-            return bytes(((len(self._levels) - 1) << 6 | 0x04, 0x00))
-        if self._selected < 0 or last_bits:
-            return b""
-        if self._selected == len(self._levels):
-            return self._active(frame)
-        part = self._levels[self._selected]
-        part += bytes((part[0] ^ part[1] ^ part[2] ^ part[3],))
-        if frame == bytes((0x93 + 2 * self._selected, 0x20)):
-            return part
-        select = bytes((0x93 + 2 * self._selected, 0x70)) + part
-        if frame != select + crc_a(select):
-            self._selected = -1
-            return b""
-        self._selected += 1
-        last = self._selected == len(self._levels)
-        sak = bytes(((0x08 if len(self.uid) == 4 else 0x00) if last else CASCADE_BIT,))
-        return sak + crc_a(sak)
-
-    def _active(self, frame: bytes) -> bytes:
-        if frame == b"\x50\x00" + crc_a(b"\x50\x00"):
-            self._halted = True
-        self._selected = -1
-        return b""
-
-
-class TagReader:
-    """The chip: `transfer` is one SPI transfer, `select` the chip-select line."""
-
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self.card: Card | None = None
-        self._clock_s = clock_s
-        self._address: int | None = None
+    def __init__(self, clock_us=None) -> None:  # type: ignore[no-untyped-def]
+        TagChip.__init__(self, clock_us or (lambda: time.monotonic_ns() // 1000))
+        self.accesses = 0  # registers read or written
+        self.transactions = 0
+        self.spi_bytes = 0
+        self._address = -1
         self._reading = False
+        self._silent = NEVER  # the level of an SPI line without a chip
+        self._in_reset = False
+
+    # the world's side
+
+    def put(self, card) -> None:  # type: ignore[no-untyped-def]
+        """One more tag in front of the antenna."""
+        self.cards.append(card)
+        card.power(self.field)
+
+    def clear(self) -> None:
+        """No tag any more."""
+        for card in self.cards:
+            card.power(False)
+        self.cards.clear()
+
+    def unplug(self, level: int = 1) -> None:
+        """Nobody drives the SPI line, which stays at `level`."""
+        self.reset()
+        self._silent = 0xFF if level else 0x00
+
+    def plug(self) -> None:
+        """The chip is there again, as after a power-up."""
+        self._silent = NEVER
+        self.hung = False
         self.reset()
 
-    def reset(self) -> None:
-        self._registers = bytearray(64)
-        self._registers[COMMAND] = 0x20
-        self._registers[COM_IRQ] = 0x14
-        self._registers[VERSION_REG] = VERSION
-        self._fifo = bytearray()
-        self._timer_at: float | None = None
+    def hang(self) -> None:
+        """The chip's logic stands still until a reset: registers answer, nothing happens."""
+        self.hung = True
+
+    def spoil(self, count: int, byte: int = 0, mask: int = 0x03) -> None:
+        """Noise turns the bits of `mask` in one byte of the next `count` answers."""
+        self.spoiled = (count, byte, mask)
+
+    @property
+    def spi_us(self) -> int:
+        """What the SPI transfers took at 10 MHz, without the time between them."""
+        return self.spi_bytes * 8 // SPI_MHZ
+
+    # pins and bus
+
+    def reset_line(self, level: int) -> None:
+        self._in_reset = not level
+        if not level:
+            self.hung = False
+            self.reset()
 
     def select(self, level: int) -> None:
         """A transaction begins (0) or ends (1)."""
-        self._address = None
+        self._address = -1
+        if not level:
+            self.transactions += 1
 
     def transfer(self, data: bytes) -> bytes:
         """Bytes out and in at once, as the data sheet's section 8.1.2 has it."""
-        answer = bytearray()
-        for byte in data:
-            if self._address is None:
-                self._reading = bool(byte & 0x80)
-                self._address = byte >> 1 & 0x3F
-                answer.append(0)
-            elif self._reading:
-                answer.append(self._read(self._address))
-                self._address = byte >> 1 & 0x3F
-            else:
-                self._write(self._address, byte)
-                answer.append(0)
+        answer = bytearray(len(data))
+        self.exchange(data, answer)
         return bytes(answer)
 
-    def _read(self, register: int) -> int:
-        if register == FIFO_DATA:
-            return self._fifo.pop(0) if self._fifo else 0
-        if register == FIFO_LEVEL:
-            return len(self._fifo)
-        if register == COM_IRQ and self._timer_at is not None and self._clock_s() >= self._timer_at:
-            self._timer_at = None
-            self._registers[COM_IRQ] |= TIMER_IRQ
-        return self._registers[register]
-
-    def _write(self, register: int, value: int) -> None:
-        registers = self._registers
-        if register == FIFO_DATA:
-            if len(self._fifo) < FIFO_BYTES:
-                self._fifo.append(value)
+    def exchange(self, out, into) -> None:  # type: ignore[no-untyped-def]
+        """`transfer` into a buffer of the same length, or None."""
+        self.spi_bytes += len(out)
+        for index in range(len(out)):
+            byte = out[index]
+            value = 0
+            if self._address < 0:
+                self._reading = byte & 0x80 != 0
+                self._address = byte >> 1 & 0x3F
             else:
-                registers[ERROR] |= 0x10
-        elif register == FIFO_LEVEL:
-            if value & 0x80:
-                self._fifo.clear()
-        elif register in (COM_IRQ, DIV_IRQ):
-            # bit 7 tells whether the marked bits are set or cleared
-            if value & 0x80:
-                registers[register] |= value & 0x7F
-            else:
-                registers[register] &= ~value & 0x7F
-        elif register == COMMAND:
-            self._command(value)
-        elif register == CONTROL:
-            if value & 0x80:
-                self._timer_at = None
-        elif register != VERSION_REG:
-            registers[register] = value
-            if register == BIT_FRAMING and value & 0x80:
-                self._start_send()
+                self.accesses += 1
+                if self._reading:
+                    value = self._seen(self._address)
+                    self._address = byte >> 1 & 0x3F
+                elif self._silent < 0 and not self._in_reset:
+                    self.advance()
+                    self.write(self._address, byte)
+            if into is not None:
+                into[index] = value
 
-    def _command(self, value: int) -> None:
-        command = value & 0x0F
-        if command == SOFT_RESET:
-            self.reset()
-            return
-        self._registers[COMMAND] = value
-        if command == IDLE:
-            self._registers[COM_IRQ] |= IDLE_IRQ
-        elif command == CALC_CRC:
-            low, high = crc_a(bytes(self._fifo))
-            self._fifo.clear()
-            self._registers[CRC_LOW], self._registers[CRC_HIGH] = low, high
-            self._registers[DIV_IRQ] |= CRC_IRQ
+    def _seen(self, register: int) -> int:
+        if self._silent >= 0:
+            return self._silent
+        if self._in_reset:
+            return 0
+        self.advance()
+        return self.read(register)
 
-    def _start_send(self) -> None:
-        registers = self._registers
-        if registers[COMMAND] & 0x0F != TRANSCEIVE:
-            return
-        frame = bytes(self._fifo)
-        self._fifo.clear()
-        last_bits = registers[BIT_FRAMING] & 7
-        registers[BIT_FRAMING] &= 0x7F
-        registers[ERROR] = 0
-        registers[COM_IRQ] |= TX_IRQ
-        if registers[TX_MODE] & 0x80:
-            frame += crc_a(frame)
-        answer = b""
-        if self.card and registers[TX_CONTROL] & 0x03:
-            answer = self.card.answer(frame, last_bits)
-        if answer:
-            if registers[RX_MODE] & 0x80:
-                answer = answer[:-2]
-            self._fifo += answer
-            registers[CONTROL] &= 0xF8
-            registers[COM_IRQ] |= RX_IRQ
-        elif registers[T_MODE] & 0x80:
-            prescaler = (registers[T_MODE] & 0x0F) << 8 | registers[T_PRESCALER]
-            reload = registers[T_RELOAD_HIGH] << 8 | registers[T_RELOAD_LOW]
-            delay_s = (reload + 1) * (2 * prescaler + 1) / CARRIER_HZ
-            self._timer_at = self._clock_s() + delay_s
+
+class Bus:
+    """The chip's SPI with the verbs of `machine.SPI`, for a driver on this side of the wire."""
+
+    def __init__(self, reader: TagReader) -> None:
+        self._reader = reader
+
+    def write(self, buf) -> None:  # type: ignore[no-untyped-def]
+        self._reader.exchange(buf, None)
+
+    def write_readinto(self, out, into) -> None:  # type: ignore[no-untyped-def]
+        assert len(out) == len(into)
+        self._reader.exchange(out, into)
