@@ -109,7 +109,8 @@ class Chain:
 
     def whole(self, length: int):
         """A view of the record under work."""
-        return self._view(length)[0]
+        views = self._views.get(length)
+        return views[0] if views else self.record[:length]
 
     def compose(
         self, kind: int, sequence: int, boot: int, uptime_ms: int, utc_s: int, payload, length: int
@@ -141,7 +142,7 @@ class Chain:
             record[PAYLOAD_AT + index] = payload[index]
 
     def _seal(self, total: int) -> int:
-        _, checked, chained = self._views.get(total) or self._view(total)
+        _, checked, chained = self._views.get(total) or self._keep_views(total)
         check = fold(crc32(checked))
         self.record[total - TAIL] = check & 0xFF
         self.record[total - TAIL + 1] = check >> 8
@@ -155,7 +156,8 @@ class Chain:
 
     def follows(self, length: int) -> bool:
         """True if the record under work carries the mac that `previous` and the key give."""
-        mac = self._finish(sha256(self._view(length)[2]).digest())
+        chained = memoryview(self._inner)[: _RECORD_AT + length - MAC_SIZE]
+        mac = self._finish(sha256(chained).digest())
         return mac[:MAC_SIZE] == self.record[length - MAC_SIZE : length]
 
     def advance(self, length: int) -> None:
@@ -165,17 +167,14 @@ class Chain:
         for index in range(MAC_SIZE):
             self.previous[index] = record[start + index]
 
-    def _view(self, length: int) -> tuple:
-        views = self._views.get(length)
-        if views is None:
-            whole = memoryview(self._inner)
-            views = (
-                self.record[:length],
-                self.record[: length - TAIL],
-                whole[: _RECORD_AT + length - MAC_SIZE],
-            )
-            if len(self._views) < _VIEWS_MAX:
-                self._views[length] = views
+    def _keep_views(self, length: int) -> tuple:
+        views = (
+            self.record[:length],
+            self.record[: length - TAIL],
+            memoryview(self._inner)[: _RECORD_AT + length - MAC_SIZE],
+        )
+        if len(self._views) < _VIEWS_MAX:
+            self._views[length] = views
         return views
 
     def _finish(self, inner: bytes) -> bytes:

@@ -263,7 +263,7 @@ class Writer(Reader):
         back = self._backs.get(len(view))
         if back is None:
             back = self.scan.window[: len(view)]
-            if len(self._backs) < _BACKS_MAX:
+            if self._mounted and len(self._backs) < _BACKS_MAX:
                 self._backs[len(view)] = back
         self.scan.forget()
         self.device.writeblocks(sector, view, offset)
