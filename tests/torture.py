@@ -3,9 +3,12 @@
 Plain Python for CPython and MicroPython alike. One run is a sequence of lives of a box. Each life
 mounts the ring, checks it against what was ever promised, and works until the power goes off
 inside a program or an erase. A run depends on its seed alone.
+
+    make torture CUTS=1000000        or        python -m tests.torture --help
 """
 
 import hashlib
+from binascii import crc32
 
 from wallbox.store.record import STATE
 from wallbox.store.ring import LedgerFull, Ring
@@ -16,6 +19,7 @@ from hw.sim.flash_faults import (
     ERASE_IGNORED,
     PROGRAM_FAILS,
     PROGRAM_IGNORED,
+    TEARS,
     FaultyFlash,
     PowerCut,
 )
@@ -23,21 +27,48 @@ from hw.sim.flash_faults import (
 KEY = b"torture" * 5
 NAME = b"wallbox ledger"
 LONGEST = 100
+CUTS_A_RUN = 500
+
+# what is counted; "in a row": without one recovery between them that was not cut
+COUNTS = (
+    "cuts",
+    "lives",
+    "records appended",
+    "recoveries cut",
+    "recoveries cut twice in a row",
+    "recoveries cut three times in a row or more",
+    "failures of bad sectors",
+    "damaged places told",
+)
+TORN_PROGRAMS = len(COUNTS)  # behind them, one count for each tear
+TORN_ERASES = TORN_PROGRAMS + TEARS
+
+_INNER = bytes([byte ^ 0x36 for byte in KEY] + [0x36] * (64 - len(KEY)))
+_OUTER = bytes([byte ^ 0x5C for byte in KEY] + [0x5C] * (64 - len(KEY)))
 
 
 def hmac(message):
     """The first 8 bytes of HMAC-SHA256(KEY, message), written down once more."""
-    inner = bytes([byte ^ 0x36 for byte in KEY] + [0x36] * (64 - len(KEY)))
-    outer = bytes([byte ^ 0x5C for byte in KEY] + [0x5C] * (64 - len(KEY)))
-    digest = hashlib.sha256(inner + message).digest()
-    return hashlib.sha256(outer + digest).digest()[:8]
+    digest = hashlib.sha256(_INNER + message).digest()
+    return hashlib.sha256(_OUTER + digest).digest()[:8]
 
 
 class Torture:
     """One box through many lives."""
 
-    def __init__(self, seed, overwrite=False, sectors=8, sector_size=512, bad=0, restless=False):
+    def __init__(
+        self,
+        seed,
+        overwrite=False,
+        sectors=8,
+        sector_size=512,
+        bad=0,
+        fickle=False,
+        restless=False,
+    ):
         self.seed = seed
+        self.bad = bad  # sectors that fail
+        self.fickle = fickle  # they recover, and others fail
         self.restless = restless  # the power hardly stays on
         self.overwrite = overwrite
         self.flash = FaultyFlash(sectors * sector_size, seed, sector_size)
@@ -50,10 +81,18 @@ class Torture:
         self.lives = 0
         self.appended = 0
         self.oldest = 1
-        random = self.flash.random
-        for _ in range(bad):
-            fault = (PROGRAM_FAILS, PROGRAM_IGNORED, ERASE_FAILS, ERASE_IGNORED)[random(4)]
-            self.flash.bad_sectors[random(sectors)] = fault
+        self.in_a_row = 0  # recoveries cut
+        self.recoveries_cut = [0, 0, 0]
+        self.damaged = 0
+        self.spoil()
+
+    def spoil(self):
+        """Other sectors are the bad ones now."""
+        flash = self.flash
+        flash.bad_sectors.clear()
+        for _ in range(self.bad):
+            way = (PROGRAM_FAILS, PROGRAM_IGNORED, ERASE_FAILS, ERASE_IGNORED)[flash.random(4)]
+            flash.fail(flash.random(flash.size // flash.sector_size), way)
 
     def run(self, cuts):
         """Lives until `cuts` power cuts have happened, then one more without."""
@@ -61,6 +100,7 @@ class Torture:
             self.live()
         self.flash.power_on()
         self.check(self.mount())
+        self.go_on()
         assert not self.flash.illegal_programs, "a program tried to set a bit"
 
     def live(self):
@@ -68,16 +108,42 @@ class Torture:
         random = flash.random
         self.lives += 1
         flash.power_on()
+        if self.fickle and not random(8):
+            self.spoil()
         try:
             if random(2 if self.restless else 3) == 0:
                 flash.cut_in(1 + random(3))  # during recovery
-            ring = self.mount()
+            ring = self.recover()
             flash.cut_in(0)
             self.check(ring)
             flash.cut_in(1 + random(3 if self.restless else 40))
             self.work(ring)
         except PowerCut:
             pass
+
+    def recover(self):
+        cuts = self.flash.cuts
+        try:
+            ring = self.mount()
+        finally:
+            self.in_a_row = self.in_a_row + 1 if self.flash.cuts > cuts else 0
+            for depth in range(min(self.in_a_row, 3)):
+                self.recoveries_cut[depth] += depth + 1 == min(self.in_a_row, 3)
+        return ring
+
+    def go_on(self):
+        """However it was treated: the box writes, and what it writes is there."""
+        ring = self.mount()
+        if not self.overwrite:
+            self.acknowledged = ring.next_sequence - 1
+            ring.acknowledge(self.acknowledged)
+        for step in range(3):
+            self.append(ring, step, b"it goes on", 10)
+            ring.erase_ahead()
+        wanted = self.promised
+        ring = self.mount()
+        self.check(ring)
+        assert ring.next_sequence == wanted + 1
 
     def mount(self):
         ring = Ring(self.device, NAME, KEY, self.overwrite, LONGEST)
@@ -108,8 +174,7 @@ class Torture:
                 self.promise(ring)
             else:
                 length = random(LONGEST - 27 + 1) if choice == 3 else random(12)
-                for index in range(length):
-                    payload[index] = random(256)
+                payload[:length] = self.flash.noise(length)
                 self.append(ring, step, payload, length)
 
     def append(self, ring, step, payload, length):
@@ -136,8 +201,15 @@ class Torture:
     def promise(self, ring):
         """What was tried is now promised."""
         while self.promised < ring.next_sequence - 1:
-            self.promised += 1
-            self.truth[self.promised] = self.tried.pop(self.promised)[-1]
+            sequence = self.promised + 1
+            self.believe(sequence, self.tried.pop(sequence)[-1])
+
+    def believe(self, sequence, data):
+        """From now on the record must be there."""
+        before = self.truth[sequence - 1][-8:] if sequence > 1 else hmac(NAME)
+        assert hmac(before + data[:-8]) == data[-8:], f"record {sequence} breaks the chain"
+        self.truth[sequence] = data
+        self.promised = sequence
 
     def check(self, ring):
         """The ring holds what was promised, perhaps what was tried last, and nothing else."""
@@ -161,27 +233,45 @@ class Torture:
         assert expected == last + 1, f"records {expected} to {last} are lost"
         assert ring.acknowledged <= self.acknowledged
         assert ring.oldest_sequence <= self.acknowledged + 1 or self.overwrite
+        self.check_damage(ring)
         if ring.settled:
             self.tried.clear()
         self.forget(ring)
 
     def first_needed(self, ring):
-        """The oldest record that must be there. A sector that may be erased may be half erased."""
+        """The oldest record that must be there.
+
+        A sector that may be erased may be half erased, and one behind a sector that fails, too.
+        """
         if not self.overwrite or ring.head < 0:
             return max(self.acknowledged + 1, ring.oldest_sequence)
         sector = ring.holding(ring.oldest_sequence)
-        behind = ring.behind(sector)
-        return min(ring.first[behind if behind >= 0 else sector], self.promised + 1)
+        for _ in range(1 + self.bad):
+            behind = ring.behind(sector)
+            if behind >= 0:
+                sector = behind
+        return min(ring.first[sector], self.promised + 1)
 
     def check_record(self, sequence, data):
         if sequence <= self.promised:
             assert data == self.truth[sequence], f"record {sequence} is another one"
             return
         assert data in self.tried.get(sequence, ()), f"record {sequence} is invented"
-        before = self.truth[sequence - 1][-8:] if sequence > 1 else hmac(NAME)
-        assert hmac(before + data[:-8]) == data[-8:], f"record {sequence} breaks the chain"
-        self.truth[sequence] = data
-        self.promised = sequence
+        self.believe(sequence, data)
+
+    def check_damage(self, ring):
+        """What is told as damaged is no record that is read."""
+        self.damaged += ring.damaged
+        assert len(ring.damaged_at) == min(ring.damaged, 16)
+        if not ring.damaged:
+            return
+        image = self.flash.image()
+        for at in ring.damaged_at:
+            assert at < len(image), f"position {at} is told as damaged"
+            told = image[at : at + image[at]]
+            sequence = int.from_bytes(told[2:6], "little")
+            whole = ring.oldest_sequence <= sequence and self.truth.get(sequence) == told
+            assert not whole, f"record {sequence} is told as damaged"
 
     def forget(self, ring):
         """Bounds the memory: what the ring has freed is not asked for again."""
@@ -193,24 +283,50 @@ class Torture:
             self.oldest += 1
 
 
+def box_of(seed):
+    """In turn one box of each sort."""
+    return Torture(
+        seed,
+        overwrite=seed % 4 == 3,
+        sector_size=1024 if seed % 4 == 1 else 512,
+        bad=2 if seed % 5 == 2 else 0,
+        fickle=seed % 10 == 2,
+        restless=seed % 3 == 0,
+    )
+
+
 def run(seed, cuts):
-    """`cuts` power cuts at least, in turn on each sort of ring; returns what was done."""
-    done = lives = appended = 0
-    while done < cuts:
-        box = Torture(
-            seed,
-            overwrite=seed % 4 == 3,
-            sector_size=1024 if seed % 4 == 1 else 512,
-            bad=2 if seed % 8 == 2 else 0,
-            restless=seed % 3 == 0,
-        )
-        part = min(500, cuts - done)
+    """Exactly `cuts` power cuts, a run of CUTS_A_RUN on each box of seed, seed + 1 ...
+
+    Returns (counts, digest of what the flashes hold). AssertionError tells seed and life.
+    """
+    counts = [0] * (TORN_ERASES + TEARS)
+    digest = 0
+    while counts[0] < cuts:
+        box = box_of(seed)
         try:
-            box.run(part)
+            box.run(min(CUTS_A_RUN, cuts - counts[0]))
         except AssertionError as error:
-            raise AssertionError(f"seed {seed}, life {box.lives}: {error}") from None
-        done += box.flash.cuts
-        lives += box.lives
-        appended += box.appended
+            raise AssertionError(f"seed {seed}, life {box.lives}: {error}") from error
+        except Exception as error:
+            named = f"seed {seed}, life {box.lives}: {type(error).__name__}: {error}"
+            raise AssertionError(named) from error
+        for index, count in enumerate(counts_of(box)):
+            counts[index] += count
+        digest = crc32(box.flash.image(), digest)
         seed += 1
-    return done, lives, appended
+    return counts, digest
+
+
+def counts_of(box):
+    """In the order of COUNTS, then programs and erases by tear."""
+    flash = box.flash
+    counts = [flash.cuts, box.lives, box.appended] + box.recoveries_cut
+    counts += [sum(flash.failures), box.damaged]
+    return counts + flash.torn_programs + flash.torn_erases
+
+
+if __name__ == "__main__":
+    from tests.torture_command import main
+
+    main()
