@@ -55,6 +55,7 @@ class Scan:
     def forget_survey(self) -> None:
         """The marks of the sector have changed."""
         self._surveyed = -1
+        self.voids.clear()
 
     def survey(self, sector: int, begin: int, first: int) -> None:
         """Finds the void parts of a sector whose records begin at `begin`, with number `first`."""
