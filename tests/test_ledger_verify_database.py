@@ -13,7 +13,12 @@ from host.collect.keeper import Keeper, Message
 from host.records import split
 from tests.boxes import messages
 from tests.ledger_story import Story
-from tests.verifying import SERIAL, found_in, operator, said  # noqa: F401
+from tests.verifying import SERIAL, Operator, found_in, said
+
+
+@pytest.fixture
+def operator(tmp_path):
+    return Operator(tmp_path / "operator")
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,14 @@ from hw.sim.flash import NorFlash, Partition
 from tests.actions import charging, plug
 from tests.ledger_story import KEY, Story
 from tests.simbox import flash_of
-from tests.verifying import SERIAL, found_in, operator, said  # noqa: F401
+from tests.verifying import SERIAL, Operator, found_in, said
 
 LEDGER = flash_image.partitions()["ledger"]
+
+
+@pytest.fixture
+def operator(tmp_path):
+    return Operator(tmp_path / "operator")
 
 
 @pytest.fixture(scope="module")

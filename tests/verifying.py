@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from typer.testing import CliRunner
 
 from host.cli import app
@@ -74,8 +73,3 @@ class Operator:
         report = json.loads(done.stdout)
         assert report["whole"] == (done.exit_code == 0) == (not report["findings"])
         return report
-
-
-@pytest.fixture
-def operator(tmp_path):
-    return Operator(tmp_path / "operator")

@@ -167,7 +167,8 @@ def _progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=error, transient=True) as bar:
+    hidden = not error.is_terminal
+    with Progress(*columns, console=error, transient=True, disable=hidden) as bar:
         task = bar.add_task("opening", total=None)
 
         def show(what: str, done: int, total: int) -> None:
