@@ -143,7 +143,7 @@ class Torture:
         wanted = self.promised
         ring = self.mount()
         self.check(ring)
-        assert ring.next_sequence == wanted + 1
+        assert ring.next_sequence == wanted + 1, "writing does not go on"
 
     def mount(self):
         ring = Ring(self.device, NAME, KEY, self.overwrite, LONGEST)
@@ -231,8 +231,9 @@ class Torture:
             assert expected == last_read + 1
             sequence = expected
         assert expected == last + 1, f"records {expected} to {last} are lost"
-        assert ring.acknowledged <= self.acknowledged
-        assert ring.oldest_sequence <= self.acknowledged + 1 or self.overwrite
+        assert ring.acknowledged <= self.acknowledged, "a watermark is invented"
+        freed = ring.oldest_sequence - 1
+        assert freed <= self.acknowledged or self.overwrite, f"{freed} is freed unacknowledged"
         self.check_damage(ring)
         if ring.settled:
             self.tried.clear()

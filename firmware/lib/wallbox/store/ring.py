@@ -42,7 +42,8 @@ class Ring(Writer):
                 self._mounted = True
                 return
             self._load_head()
-            while self._orphan == self.next_sequence:
+            # Higher, if the last records of the head are unreadable, too.
+            while 0 <= self._orphan - self.next_sequence <= RECORDS_MAX:
                 self._orphan = 0
                 self.head = (self.head + 1) % self.count
                 self.lap += 0 if self.head else 1
