@@ -98,6 +98,7 @@ class Chain:
         self.previous = whole[_BLOCK:_RECORD_AT]
         self.record = whole[_RECORD_AT:]
         self._views: dict = {}
+        self.view = self.record  # of the record just composed
         self.kind = self.boot = self.uptime_ms = self.utc_s = self._sequence = 0
         self.payload: bytes | bytearray | memoryview = b""
         self._mac = b""
@@ -125,11 +126,14 @@ class Chain:
         return self._pack(length)
 
     def _pack(self, length: int) -> int:
-        pack_into("<BBI", self.record, 0, length + LENGTH_MIN, self.kind, self._sequence)
         # in parts that are small integers on the ESP32, which need no heap
         high = self.uptime_ms >> 16
-        pack_into("<HHH", self.record, 6, self.boot, self.uptime_ms & 0xFFFF, high & 0xFFFF)
-        pack_into("<BI", self.record, 12, high >> 16, self.utc_s)
+        pack_into(
+            "<BBIH", self.record, 0, length + LENGTH_MIN, self.kind, self._sequence, self.boot
+        )
+        pack_into(
+            "<HHBI", self.record, 8, self.uptime_ms & 0xFFFF, high & 0xFFFF, high >> 16, self.utc_s
+        )
         if len(self.payload) == length:
             self.record[PAYLOAD_AT : PAYLOAD_AT + length] = self.payload
         else:
@@ -142,10 +146,11 @@ class Chain:
             record[PAYLOAD_AT + index] = payload[index]
 
     def _seal(self, total: int) -> int:
-        _, checked, chained = self._views.get(total) or self._keep_views(total)
-        check = fold(crc32(checked))
+        self.view, checked, chained = self._views.get(total) or self._keep_views(total)
+        check = crc32(checked)
+        check ^= check >> 16
         self.record[total - TAIL] = check & 0xFF
-        self.record[total - TAIL + 1] = check >> 8
+        self.record[total - TAIL + 1] = check >> 8 & 0xFF
         self._mac = self._finish(sha256(chained).digest())
         pack_into("<8s", self.record, total - MAC_SIZE, self._mac)
         return total

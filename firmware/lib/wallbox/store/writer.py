@@ -34,9 +34,7 @@ class Writer(Reader):
         self._genesis = self.chain.tag(name)
         self._backs: dict = {}
         Reader.__init__(self, device, name)
-        self._header_view = memoryview(self._header)[:HEADER_SIZE]
         self._head_view = memoryview(self._head_header)[:HEADER_SIZE]
-        self._ready_view = memoryview(self._header)[:READY_SIZE]
         self.state_source = None
         self._acknowledged_bytes = bytearray(4)
 
@@ -164,7 +162,7 @@ class Writer(Reader):
             self.chain.kind, self.next_sequence, self.chain.boot, self.chain.uptime_ms,
             self.chain.utc_s, self.chain.payload, length,
         )  # fmt: skip
-        if not self._hold(self.chain.whole(length)):
+        if not self._hold(self.chain.view):
             return False
         self.chain.accept()
         self._newest_offset = self._offset
@@ -202,7 +200,7 @@ class Writer(Reader):
             lap = self.lap_of(sector)
             self.pack_header(lap, self.acknowledged, self.chain.previous)
             try:
-                self._program(sector, self._header_view, 0)
+                self._program(sector, memoryview(self._header)[:HEADER_SIZE], 0)
             except OSError:
                 self.damage(sector, 0)
                 self._candidate = (sector + 1) % self.count
@@ -253,7 +251,7 @@ class Writer(Reader):
                 if window != _BLANK:
                     return False
             self.pack_header(self.lap_of(sector), 0, self.chain.previous)
-            self._program(sector, self._ready_view, 0)
+            self._program(sector, memoryview(self._header)[:READY_SIZE], 0)
         except OSError:
             return False
         return True
