@@ -118,13 +118,18 @@ def _figures(
         ("polls answered", polls, "", "of the meter", None),
         ("records written", balance["records_written"], "", "", None),
         ("records lost", balance["records_lost"], "", "", 0),
-        ("measured", balance["meter_wh"], "Wh", "", None),
         ("difference of the books", abs(balance["difference_wh"]), "Wh", "", 0),
         ("events discarded", status["discarded_events"], "", "", 0),
     )  # fmt: skip
+    charged = Figure(
+        f"{variant.name}: measured", balance["meter_wh"], "Wh", "an hour at 11 kW", least=10_000
+    )
     return [
-        Figure(f"{variant.name}: {name}", value, unit, note, most=most)
-        for name, value, unit, note, most in told
+        *(
+            Figure(f"{variant.name}: {name}", value, unit, note, most=most)
+            for name, value, unit, note, most in told
+        ),
+        charged,
     ]
 
 

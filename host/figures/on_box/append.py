@@ -11,7 +11,7 @@ from wallbox.store.ledger import Ledger
 from hw.sim.flash import NorFlash, Partition
 
 SIZE = 512 * 1024
-BLOCK = 10  # readings timed together; in turns, so that both meet the same machine
+TURN = 10  # readings; in turns, so that both meet the same machine
 READING = b"\x10\x27\x00\x00\x00"  # 5 bytes make a record of 32
 RECORD = bytes(32)
 
@@ -37,38 +37,43 @@ def append_and_flush(number):
 
 
 class Tally:
-    """What `work` costs, summed up over its calls."""
+    """What `work` costs, summed up over its calls, of which `together` are timed as one."""
 
-    def __init__(self, work, counted):
+    def __init__(self, work, counted, together):
         self.work = work
         self.flash = counted
+        self.together = together
         self.times_us = []
         work(0)
         self.before = counted.bytes_programmed, counted.erases, counted.modelled_us
 
-    def run(self, number):
+    def turn(self, number):
+        for first in range(number, number + TURN, self.together):
+            self.time(first)
+
+    def time(self, first):
         work = self.work
         began_us = time.ticks_us()
-        for reading in range(number, number + BLOCK):
+        for reading in range(first, first + self.together):
             work(reading)
         self.times_us.append(time.ticks_diff(time.ticks_us(), began_us))
 
     def told(self):
         programmed, erases, modelled_us = self.before
-        count = BLOCK * len(self.times_us)
+        count = self.together * len(self.times_us)
         ordered = sorted(self.times_us)
         return {
             "bytes_programmed": self.flash.bytes_programmed - programmed,
             "erases": self.flash.erases - erases,
             "modelled_us": (self.flash.modelled_us - modelled_us) / count,
             "cpu_us": sum(ordered) / count,
-            "cpu_us_median": ordered[len(ordered) // 2] / BLOCK,
+            "cpu_us_median": ordered[len(ordered) // 2] / self.together,
         }
 
 
-ring = Tally(append, flash)
-littlefs = Tally(append_and_flush, peer_flash)
-for number in range(0, int(sys.argv[3]), BLOCK):
-    ring.run(number)
-    littlefs.run(number)
+ring = Tally(append, flash, TURN)
+littlefs = Tally(append_and_flush, peer_flash, 1)
+for number in range(0, int(sys.argv[3]), TURN):
+    ring.turn(number)
+    littlefs.turn(number)
 print(json.dumps({"ring": ring.told(), "littlefs": littlefs.told()}))
