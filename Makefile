@@ -16,8 +16,11 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 STORY ?=
 ARGS ?=
 WORKERS ?= 4
+CUTS ?= 50000
+LANE ?= cpython
+SEED ?=
 
-.PHONY: help demo test check bench size install clean
+.PHONY: help demo test torture check bench size install clean
 
 help: ## print every target with its sentence
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +30,9 @@ demo: $(READY) ## a wallbox at work, in about a minute (STORY=free: from the key
 
 test: $(READY) ## run every test (ARGS="tests/test_keys.py -k name" runs some)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+torture: $(READY) ## cut the ring's power CUTS=50000 times (SEED=7, LANE=micropython) and check it each time
+	@$(BIN)/python -m tests.torture --cuts $(CUTS) --lane $(LANE) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(READY) ## style and types: ruff, mypy over host/ and hw/, mypy with the ESP32 stubs over firmware/
 	@$(BIN)/ruff check .

@@ -17,6 +17,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("wallbox")
 
+os.environ.pop("COLUMNS", None)  # a parallel worker's; output has the width of a pipe
+
 NO_MOSQUITTO = "mosquitto is not installed: apt-get install mosquitto"
 SEED_VARIABLE = "WALLBOX_SEED"
 NO_SKIPS_VARIABLE = "WALLBOX_NO_SKIPS"

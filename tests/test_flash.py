@@ -157,14 +157,32 @@ def test_bits_asleep_turn_weak_some_day():
     assert {contents(flash, 0, 100) for _ in range(20)} == {b"\xff" * 100}
 
 
-def test_a_cut_erase_leaves_a_part():
-    flash = FaultyFlash(4096, 2)
+@pytest.mark.parametrize("tear", [flash_faults.PREFIX, flash_faults.SCATTERED])
+def test_a_cut_erase_leaves_a_part(tear):
+    flash = cut_erase(tear)
+    assert 0 < sum(contents(flash, 0, 4096)) < 255 * 4096
+
+
+@pytest.mark.parametrize("tear", [flash_faults.NEARLY, flash_faults.ASLEEP])
+def test_a_cut_erase_that_looks_complete_may_not_be(tear):
+    flash = cut_erase(tear)
+    seen = set()
+    for _ in range(30):
+        seen.add(contents(flash, 0, 4096))
+        flash.power_on()
+    assert b"\xff" * 4096 in seen and len(seen) > 1
+    flash.erase(0)
+    assert contents(flash, 0, 4096) == b"\xff" * 4096 and not flash.is_weak()
+
+
+def cut_erase(tear):
+    flash = FaultyFlash(4096, 3)
     flash.load(0, bytes(4096))
-    flash.cut_in(1)
+    flash.cut_in(1, tear)
     with pytest.raises(PowerCut):
         flash.erase(0)
     flash.power_on()
-    assert 0 < sum(contents(flash, 0, 4096)) < 255 * 4096
+    return flash
 
 
 @pytest.mark.parametrize("fault", [flash_faults.PROGRAM_FAILS, flash_faults.ERASE_FAILS])

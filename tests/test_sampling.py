@@ -43,16 +43,16 @@ def feed():
     return Feed()
 
 
-def test_identity_comes_first_then_a_reading_a_minute(feed):
+def test_identity_comes_first_then_a_reading_in_each_minute(feed):
     feed.run(200)
     assert feed.kinds()[:2] == [events.METER_IDENTITY, events.METER_READING]
-    assert feed.gaps_s() == {60}
+    assert feed.gaps_s() == {59}
 
 
-def test_every_ten_seconds_while_charging(feed):
+def test_never_ten_seconds_without_one_while_charging(feed):
     feed.charging = True
     feed.run(60)
-    assert feed.gaps_s() == {10}
+    assert feed.gaps_s() == {9}
 
 
 def test_at_once_when_it_is_wanted_or_the_current_moves(feed):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
 
 from host.console import EXIT_UNUSABLE, error, fail, out
+
+if TYPE_CHECKING:
+    from host.figures.figure import Bench, Figure
+
+VERDICTS = {True: "met", False: "[bold]missed[/bold]", None: ""}
 
 
 def register(app: typer.Typer) -> None:
@@ -20,17 +24,19 @@ def register(app: typer.Typer) -> None:
 
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="append, poll, publish, hour; all if left out.")
+        list[str] | None,
+        typer.Argument(
+            help="append, mount, wear, capacity, heap, poll, publish, hour; all if left out."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Measure on the real interpreter, with raw values, the peer's, and modelled flash time.
+    """Measure on the real interpreter: value, goal, raw values, the peer's, and the bound.
 
     Times are this machine's: ratios and stalls carry over to the ESP32, milliseconds do not.
-    Exit code 0: measured. 2: no such bench. 4: a part is missing.
+    Exit code 0: measured, whether the goals are met or not. 2: no such bench. 4: a part is missing.
     """
     from host.figures.benches import BENCHES
-    from host.figures.figure import Figure
 
     known = {one.name: one for one in BENCHES}
     for name in names or []:
@@ -48,17 +54,27 @@ def bench(
                 fail(f"bench {one.name}: {failure}", EXIT_UNUSABLE)
             progress.advance(task)
     if as_json:
-        out.print_json(json.dumps({name: [asdict(f) for f in results[name]] for name in results}))
+        out.print_json(json.dumps({name: [f.as_dict() for f in results[name]] for name in results}))
         return
     for one in chosen:
-        table = Table(title=f"{one.sentence}  ({one.command})", title_justify="left")
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        table.add_column("unit")
-        table.add_column("raw values, peer, bound", overflow="fold")
-        for figure in results[one.name]:
-            table.add_row(figure.name, f"{figure.value:,.6g}", figure.unit, figure.note)
-        out.print(table)
+        out.print(_table(one, results[one.name]))
+    verdicts = [figure.met for name in results for figure in results[name]]
+    out.print(f"goals: {verdicts.count(True)} met, {verdicts.count(False)} missed")
+
+
+def _table(one: Bench, figures: list[Figure]) -> Table:
+    table = Table(title=f"{one.sentence}  ({one.command})", title_justify="left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("goal", justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("raw values, peer, bound", overflow="fold")
+    for figure in figures:
+        verdict = VERDICTS[figure.met]
+        value = f"{figure.value:,.6g}"
+        table.add_row(figure.name, value, figure.unit, figure.goal, verdict, figure.note)
+    return table
 
 
 def size(

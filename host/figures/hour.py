@@ -109,18 +109,28 @@ def _figures(
     total = _words(variant.heap)
     lowest = status["heap"]["minimum"]
     need = total - lowest
-    told = (
-        ("heap in use after boot", total - booted, "B", f"of {total} in {variant.heap}"),
-        ("heap in use at peak", need, "B", f"{lowest} B were free at the least"),
-        ("largest free block at the end", status["heap"]["largest"], "B", ""),
-        ("distance from the goal", need - _words(GOAL), "B", f"{GOAL} is {_words(GOAL)} B"),
-        ("simulated time", status["uptime_ms"] / 1000, "s", f"{SPEED} times as fast"),
-        ("polls answered", polls, "", "of the meter"),
-        ("records written", balance["records_written"], "", f"{balance['records_lost']} lost"),
-        ("measured", balance["meter_wh"], "Wh", f"difference {balance['difference_wh']} Wh"),
-        ("events discarded", status["discarded_events"], "", ""),
+    told: tuple[tuple[str, float, str, str, float | None], ...] = (
+        ("heap in use after boot", total - booted, "B", f"of {total} in {variant.heap}", None),
+        ("heap in use at peak", need, "B",
+         f"the goal is {GOAL}; {lowest} B were free at the least", _words(GOAL)),
+        ("largest free block at the end", status["heap"]["largest"], "B", "", None),
+        ("simulated time", status["uptime_ms"] / 1000, "s", f"{SPEED} times as fast", None),
+        ("polls answered", polls, "", "of the meter", None),
+        ("records written", balance["records_written"], "", "", None),
+        ("records lost", balance["records_lost"], "", "", 0),
+        ("difference of the books", abs(balance["difference_wh"]), "Wh", "", 0),
+        ("events discarded", status["discarded_events"], "", "", 0),
+    )  # fmt: skip
+    charged = Figure(
+        f"{variant.name}: measured", balance["meter_wh"], "Wh", "an hour at 11 kW", least=10_000
     )
-    return [Figure(f"{variant.name}: {name}", *rest) for name, *rest in told]
+    return [
+        *(
+            Figure(f"{variant.name}: {name}", value, unit, note, most=most)
+            for name, value, unit, note, most in told
+        ),
+        charged,
+    ]
 
 
 def _words(heap: str) -> int:

@@ -1,4 +1,4 @@
-"""`wallbox ledger`: show what was stored, what was not believed, and accept a hole."""
+"""`wallbox ledger`: show what was stored, what was not believed, accept a hole, verify."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from host.console import EXIT_UNUSABLE, fail, out
+from host.ledger.verify.command import verify
 
 if TYPE_CHECKING:
     from host.collect.database import Database
@@ -28,6 +29,7 @@ _DATABASE = Path("wallbox.db")
 
 def register(app: typer.Typer) -> None:
     app.add_typer(_ledger, name="ledger")
+    _ledger.command("verify")(verify)
 
 
 @_ledger.command("show")

@@ -10,8 +10,9 @@ from . import forget
 from .core import events
 from .drivers import meter as driver
 
-CHARGING_MS = const(10_000)
+CHARGING_MS = const(10_000)  # never longer than that, if the meter answers
 IDLE_MS = const(60_000)
+_EARLY_MS = const(1500)  # a poll, which comes too late for a cadence by a hair, and its jitter
 _CHANGE_MA = const(1000)
 _SUSPECT_MS = const(10_000)  # between two events about values that were not believed
 
@@ -97,7 +98,7 @@ class Sampling:
         cadence_ms = CHARGING_MS if self._charging() else IDLE_MS
         if not (
             (self._wanted and reading.read_at_ms >= self._wanted_at)
-            or now - self._sent_at >= cadence_ms
+            or now - self._sent_at >= cadence_ms - _EARLY_MS
             or change_ma >= _CHANGE_MA
             or change_ma <= -_CHANGE_MA
         ):

@@ -1,8 +1,8 @@
 """The record: one fact with its time, its check and its place in the keyed chain (docs/SPEC.md)."""
 
-import hashlib
-import struct
 from binascii import crc32
+from hashlib import sha256
+from struct import pack_into
 
 from micropython import const
 
@@ -76,13 +76,18 @@ class Chain:
 
     The record under work lies in `record`, the mac before it in `previous`. Besides the two
     hash objects that SHA-256 forces, nothing is allocated.
+
+    `kind` (the quality in its upper bits), `boot`, `uptime_ms`, `utc_s` and `payload` are the
+    fields of the record under work, as attributes, for speed: a function with more than eleven
+    values (parameters, variables, parts of an expression) has its frame on MicroPython's heap,
+    and behind that frame each hash object looks for its place through all the garbage.
     """
 
     def __init__(self, key: bytes):
         if not key:
             raise ValueError("store: the key is empty")
         if len(key) > _BLOCK:
-            key = hashlib.sha256(key).digest()
+            key = sha256(key).digest()
         self._inner = bytearray(_RECORD_AT + LENGTH_MAX)
         self._outer = bytearray(_BLOCK + 32)
         for index in range(_BLOCK):
@@ -93,49 +98,71 @@ class Chain:
         self.previous = whole[_BLOCK:_RECORD_AT]
         self.record = whole[_RECORD_AT:]
         self._views: dict = {}
+        self.view = self.record  # of the record just composed
+        self.kind = self.boot = self.uptime_ms = self.utc_s = self._sequence = 0
+        self.payload: bytes | bytearray | memoryview = b""
         self._mac = b""
 
     def tag(self, message) -> bytes:
         """The first 8 bytes of HMAC-SHA256(key, message)."""
-        inner = hashlib.sha256(bytes(self._inner[:_BLOCK]) + message).digest()
+        inner = sha256(bytes(self._inner[:_BLOCK]) + message).digest()
         return self._finish(inner)[:MAC_SIZE]
 
     def whole(self, length: int):
         """A view of the record under work."""
-        return self._view(length)[0]
+        views = self._views.get(length)
+        return views[0] if views else self.record[:length]
 
     def compose(
         self, kind: int, sequence: int, boot: int, uptime_ms: int, utc_s: int, payload, length: int
     ) -> int:
         """Packs and seals a record; kind with the quality in its upper bits. Returns its length."""
-        record = self.record
-        total = length + LENGTH_MIN
+        self.kind = kind
+        self._sequence = sequence
+        self.boot = boot
+        self.uptime_ms = uptime_ms
+        self.utc_s = utc_s
+        self.payload = payload
+        return self._pack(length)
+
+    def _pack(self, length: int) -> int:
         # in parts that are small integers on the ESP32, which need no heap
-        low, middle = uptime_ms & 0xFFFF, uptime_ms >> 16 & 0xFFFF
-        struct.pack_into(
-            "<BBIHHHBI", record, 0,
-            total, kind, sequence, boot, low, middle, uptime_ms >> 32, utc_s,
-        )  # fmt: skip
-        if len(payload) == length:
-            record[PAYLOAD_AT : PAYLOAD_AT + length] = payload
+        high = self.uptime_ms >> 16
+        pack_into(
+            "<BBIH", self.record, 0, length + LENGTH_MIN, self.kind, self._sequence, self.boot
+        )
+        pack_into(
+            "<HHBI", self.record, 8, self.uptime_ms & 0xFFFF, high & 0xFFFF, high >> 16, self.utc_s
+        )
+        if len(self.payload) == length:
+            self.record[PAYLOAD_AT : PAYLOAD_AT + length] = self.payload
         else:
-            for index in range(length):
-                record[PAYLOAD_AT + index] = payload[index]
-        _, checked, chained = self._view(total)
-        check = fold(crc32(checked))
-        record[total - TAIL] = check & 0xFF
-        record[total - TAIL + 1] = check >> 8
-        self._mac = self._finish(hashlib.sha256(chained).digest())
-        struct.pack_into("<8s", record, total - MAC_SIZE, self._mac)
+            self._copy(length)
+        return self._seal(length + LENGTH_MIN)
+
+    def _copy(self, length: int) -> None:
+        record, payload = self.record, self.payload
+        for index in range(length):
+            record[PAYLOAD_AT + index] = payload[index]
+
+    def _seal(self, total: int) -> int:
+        self.view, checked, chained = self._views.get(total) or self._keep_views(total)
+        check = crc32(checked)
+        check ^= check >> 16
+        self.record[total - TAIL] = check & 0xFF
+        self.record[total - TAIL + 1] = check >> 8 & 0xFF
+        self._mac = self._finish(sha256(chained).digest())
+        pack_into("<8s", self.record, total - MAC_SIZE, self._mac)
         return total
 
     def accept(self) -> None:
         """The record just composed becomes the one before."""
-        struct.pack_into("<8s", self.previous, 0, self._mac)
+        pack_into("<8s", self.previous, 0, self._mac)
 
     def follows(self, length: int) -> bool:
         """True if the record under work carries the mac that `previous` and the key give."""
-        mac = self._finish(hashlib.sha256(self._view(length)[2]).digest())
+        chained = memoryview(self._inner)[: _RECORD_AT + length - MAC_SIZE]
+        mac = self._finish(sha256(chained).digest())
         return mac[:MAC_SIZE] == self.record[length - MAC_SIZE : length]
 
     def advance(self, length: int) -> None:
@@ -145,19 +172,16 @@ class Chain:
         for index in range(MAC_SIZE):
             self.previous[index] = record[start + index]
 
-    def _view(self, length: int) -> tuple:
-        views = self._views.get(length)
-        if views is None:
-            whole = memoryview(self._inner)
-            views = (
-                self.record[:length],
-                self.record[: length - TAIL],
-                whole[: _RECORD_AT + length - MAC_SIZE],
-            )
-            if len(self._views) < _VIEWS_MAX:
-                self._views[length] = views
+    def _keep_views(self, length: int) -> tuple:
+        views = (
+            self.record[:length],
+            self.record[: length - TAIL],
+            memoryview(self._inner)[: _RECORD_AT + length - MAC_SIZE],
+        )
+        if len(self._views) < _VIEWS_MAX:
+            self._views[length] = views
         return views
 
     def _finish(self, inner: bytes) -> bytes:
         self._outer[_BLOCK:] = inner
-        return hashlib.sha256(self._outer).digest()
+        return sha256(self._outer).digest()

@@ -8,7 +8,7 @@ from . import LedgerFull, StoreError
 from .record import LENGTH_MAX, PAYLOAD_AT, STATE, WATERMARK, number, unpack
 from .scan import MARK_SIZE, RECORDS_MAX, pack_mark
 from .sectors import RECORDS_AT
-from .writer import Writer
+from .writer import ATTEMPTS, Writer
 
 __all__ = ("LedgerFull", "Ring", "StoreError")
 
@@ -42,16 +42,15 @@ class Ring(Writer):
                 self._mounted = True
                 return
             self._load_head()
-            while self._orphan == self.next_sequence:
+            # Higher, if the last records of the head are unreadable, too.
+            while 0 <= self._orphan - self.next_sequence <= RECORDS_MAX:
                 self._orphan = 0
                 self.head = (self.head + 1) % self.count
                 self.lap += 0 if self.head else 1
                 self.first[self.head] = self.next_sequence
                 self._headed = False
                 self._load_head()
-            self._candidate = sector = (self.head + 1) % self.count
-            if self.prepared(sector, self.lap_of(sector)):
-                self._ahead = sector
+            self._find_ahead()
         except OSError as error:
             raise self.failure("read", max(self.head, 0), error) from None
         self.find_oldest()
@@ -60,6 +59,25 @@ class Ring(Writer):
         self._recorded = self.acknowledged
         self._settle()
         self._mounted = True
+
+    def _find_ahead(self) -> None:
+        """Goes on with the sector that was being made ready, even if it is not the very next.
+
+        Those between failed. If one of them works again, it must wait for the next lap: the
+        sector behind it may hold a header that was interrupted, and would then be the head.
+        """
+        self._half_entered = False  # a header was begun there
+        self._candidate = (self.head + 1) % self.count
+        for step in range(1, min(ATTEMPTS + 1, self.count)):
+            sector = (self.head + step) % self.count
+            if self.begun(sector, self.lap_of(sector)):
+                self._half_entered = not self.untouched()
+                if not self._half_entered:
+                    self._ahead = sector
+                while self._candidate != sector:
+                    self.first[self._candidate] = 0
+                    self._candidate = (self._candidate + 1) % self.count
+                return
 
     def _settle(self) -> None:
         """Makes firm what is believed and void what is not, before anyone hears of it.
@@ -80,7 +98,7 @@ class Ring(Writer):
             for begin, end in self.scan.voids[-1:]:
                 self._write_mark(end - MARK_SIZE, begin)
             self.scan.forget_survey()
-            if mark + MARK_SIZE <= self.size:
+            if mark + MARK_SIZE <= self.size and not self._half_entered:
                 self._write_mark(mark, void_from)
                 self._offset = mark + MARK_SIZE
                 return
@@ -90,12 +108,27 @@ class Ring(Writer):
             if self._newest_offset and mark + MARK_SIZE <= self.size:
                 self._program(self.head, _ZEROS, mark)
         except OSError:
-            self.damage(self.head, void_from)
+            self.damage(self.head, min(void_from, self.size - 1))
+            self._doubt_newest()
         self._ahead = -1  # it may hold an interrupted header
         try:
             self._enter()
         except LedgerFull:
             self.settled = False
+
+    def _doubt_newest(self) -> None:
+        """The newest record cannot be made firm. If it is not there now, the one before is it."""
+        if not self._newest_offset:
+            return
+        view = self.chain.whole(self.chain.record[0])
+        back = self.scan.window[: len(view)]
+        self.scan.forget()
+        try:
+            self.device.readblocks(self.head, back, self._newest_offset)
+            if back != view:
+                self._read_head(self._newest_offset)
+        except OSError as error:
+            raise self.failure("read", self.head, error) from None
 
     def _write_mark(self, offset: int, void_from: int) -> None:
         pack_mark(self._mark, void_from)

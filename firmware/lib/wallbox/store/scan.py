@@ -55,6 +55,7 @@ class Scan:
     def forget_survey(self) -> None:
         """The marks of the sector have changed."""
         self._surveyed = -1
+        self.voids.clear()
 
     def survey(self, sector: int, begin: int, first: int) -> None:
         """Finds the void parts of a sector whose records begin at `begin`, with number `first`."""
@@ -101,12 +102,19 @@ class Scan:
             if length == _ERASED:
                 offset += _RUN if window[at : at + _RUN] == self._blank else 1
                 continue
-            if offset + max(length, MARK_SIZE) <= size:
-                if offset + max(length, MARK_SIZE) > self._end:
+            reach = offset + (length if length > MARK_SIZE else MARK_SIZE)
+            if reach <= size:
+                if reach > self._end:
                     self._load(sector, offset)
                     continue  # read again, the length may be another one
                 if LENGTH_MIN <= length <= LENGTH_MAX:
-                    sequence = number(window, at + 2, 4)
+                    # number(window, at + 2, 4), of which a mount needs hundreds
+                    sequence = (
+                        window[at + 2]
+                        | window[at + 3] << 8
+                        | window[at + 4] << 16
+                        | window[at + 5] << 24
+                    )
                     if low <= sequence <= high and length_at(window, at, at + length):
                         self.at = at
                         self.offset = offset

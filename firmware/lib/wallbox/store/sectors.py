@@ -8,7 +8,7 @@ from micropython import const
 
 from . import StoreError
 from .record import number
-from .scan import Scan
+from .scan import RECORDS_MAX, Scan
 
 MAGIC = b"WBR1"
 HEADER_SIZE = const(28)
@@ -144,15 +144,15 @@ class Sectors:
             and number(header, 8, 4) > 0
         )
 
-    def prepared(self, sector: int, lap: int) -> bool:
-        """True if the sector was erased for this lap and not used since."""
+    def begun(self, sector: int, lap: int) -> bool:
+        """True if the sector was erased for this lap; what follows may be interrupted."""
         header = self._header
         self.device.readblocks(sector, header, 0)
-        return (
-            header[:4] == MAGIC
-            and number(header, 4, 4) == lap
-            and header[READY_SIZE:] == b"\xff" * (RECORDS_AT - READY_SIZE)
-        )
+        return header[:4] == MAGIC and number(header, 4, 4) == lap
+
+    def untouched(self) -> bool:
+        """True if nothing was written behind the mark of the sector that was just read."""
+        return self._header[READY_SIZE:] == b"\xff" * (RECORDS_AT - READY_SIZE)
 
     def lap_of(self, sector: int) -> int:
         """The lap in which the sector is written next."""
@@ -218,12 +218,30 @@ class Sectors:
         """No header at all is readable: go by the first records."""
         head = -1
         for sector in range(self.count):
-            if self.first[sector] and (head < 0 or self.first[sector] > self.first[head]):
-                head = sector
+            if self.first[sector] and self._is_followed(sector):
+                laps[sector] = 1
+                if head < 0 or self.first[sector] > self.first[head]:
+                    head = sector
         for sector in range(self.count):
-            if self.first[sector]:
-                laps[sector] = 2 if sector <= head else 1
+            if head < 0:
+                self.first[sector] = 0
+            elif sector <= head:
+                laps[sector] *= 2
         return head
+
+    def _is_followed(self, sector: int) -> bool:
+        """True if the sector's first record is no noise: a ring's very first, or one of several.
+
+        An interrupted erase leaves any bits; one sector in 16 then holds a check that is right.
+        """
+        first = self.first[sector]
+        scan = self.scan
+        return first == 1 or (
+            scan.find(sector, RECORDS_AT, first, first, self.size)
+            and scan.find(
+                sector, scan.offset + scan.length, first + 1, first + RECORDS_MAX, self.size
+            )
+        )
 
     def _lap_before(self, sector: int) -> int:
         return self.lap if sector < self.head else self.lap - 1

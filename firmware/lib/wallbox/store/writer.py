@@ -11,14 +11,20 @@ ACKNOWLEDGE_EVERY = const(64)  # records, between two watermarks
 
 _ERASE = const(6)
 _EIO = const(5)
-_ATTEMPTS = const(8)  # sectors to try before the flash counts as broken
+ATTEMPTS = const(8)  # sectors to try before the flash counts as broken
 _BACKS_MAX = const(24)
 _BLANK = b"\xff" * 512
 _WATERMARK_SIZE = const(31)
 
 
 class Writer(Reader):
-    """The writing half of a mounted ring; see Ring."""
+    """The writing half of a mounted ring; see Ring.
+
+    What `append` is given goes to narrow functions by way of `chain`, which tells why. For speed,
+    too, nothing here is a property: where a class has one, each store of an attribute looks for
+    the attribute in all classes first. `fill_permille` is the part in use; of a ledger, what
+    waits for the operator, in whole sectors.
+    """
 
     def __init__(self, device, name: bytes, key: bytes, overwrite: bool, longest: int):
         assert LENGTH_MIN + 4 <= longest <= LENGTH_MAX
@@ -28,9 +34,7 @@ class Writer(Reader):
         self._genesis = self.chain.tag(name)
         self._backs: dict = {}
         Reader.__init__(self, device, name)
-        self._header_view = memoryview(self._header)[:HEADER_SIZE]
         self._head_view = memoryview(self._head_header)[:HEADER_SIZE]
-        self._ready_view = memoryview(self._header)[:READY_SIZE]
         self.state_source = None
         self._acknowledged_bytes = bytearray(4)
 
@@ -66,18 +70,14 @@ class Writer(Reader):
         if length is None:
             length = len(payload)
         assert 0 <= kind <= WATERMARK and 0 <= quality <= 3 and 0 <= boot <= 0xFFFF
-        if length + LENGTH_MIN > self.longest:
-            raise ValueError(self.name + ": a payload of %d bytes is too long" % length)
-        kind |= quality << 6
-        for _ in range(_ATTEMPTS):
-            if self._offset + LENGTH_MIN + length > self.size:
-                self._enter()
-            source = self.state_source
-            if source is not None and not self.state_sequence and kind & 0x3F != STATE:
-                self._snapshot(source, quality, boot, uptime_ms, utc_s)
-            if self._put(kind, boot, uptime_ms, utc_s, payload, length):
-                return self.next_sequence - 1
-        raise self.failure("program", self.head, "no sector can be written")
+        self.chain.kind = kind | quality << 6
+        self.chain.boot = boot
+        self.chain.uptime_ms = uptime_ms
+        self.chain.utc_s = utc_s
+        self.chain.payload = payload
+        if (self.state_sequence or self.state_source is None) and self._put(length):
+            return self.next_sequence - 1
+        return self._append(length)
 
     def erase_ahead(self) -> bool:
         """Erases the sector that comes next, if it is not ready and may be. True if it did."""
@@ -106,15 +106,24 @@ class Writer(Reader):
         if news <= 0 or self._offset + _WATERMARK_SIZE > self.size:
             return
         put(self._acknowledged_bytes, 0, 4, self.acknowledged)
-        kind = WATERMARK | self.last_quality << 6
-        watermark = self._acknowledged_bytes
-        if self._put(kind, self.last_boot, self.last_uptime_ms, self.last_utc_s, watermark, 4):
+        chain = self.chain
+        kept = chain.kind, chain.boot, chain.uptime_ms, chain.utc_s, chain.payload
+        chain.kind = WATERMARK | self.last_quality << 6
+        chain.boot = self.last_boot
+        chain.uptime_ms = self.last_uptime_ms
+        chain.utc_s = self.last_utc_s
+        chain.payload = self._acknowledged_bytes
+        if self._put(4):
             self._recorded = self.acknowledged
             self._watermark_sequence = self.next_sequence - 1
+        chain.kind, chain.boot, chain.uptime_ms, chain.utc_s, chain.payload = kept
 
-    @property
-    def fill_permille(self) -> int:
-        """The part in use; of a ledger, what waits for the operator, in whole sectors."""
+    def __getattr__(self, name: str) -> int:
+        if name == "fill_permille":
+            return self._fill_permille()
+        raise AttributeError(name)
+
+    def _fill_permille(self) -> int:
         waiting = self.oldest_sequence if self.overwrite else self.acknowledged + 1
         if self.head < 0 or waiting >= self.next_sequence:
             return 0
@@ -123,44 +132,67 @@ class Writer(Reader):
         used = sectors * room + min(self._offset, self.size) - RECORDS_AT
         return used * 1000 // (self.count * room)
 
-    def _snapshot(self, source, quality: int, boot: int, uptime_ms: int, utc_s: int) -> None:
-        snapshot = source()
-        if snapshot is not None:
-            kind, payload = snapshot
-            assert len(payload) + LENGTH_MIN <= self.longest
-            self._put(kind | quality << 6, boot, uptime_ms, utc_s, payload, len(payload))
+    def _append(self, length: int) -> int:
+        if length + LENGTH_MIN > self.longest:
+            raise ValueError(self.name + ": a payload of %d bytes is too long" % length)
+        for _ in range(ATTEMPTS):
+            if self._offset + LENGTH_MIN + length > self.size:
+                self._enter()
+            if self.state_source is not None and not self.state_sequence:
+                self._snapshot(self.state_source, self.chain)
+            if self._put(length):
+                return self.next_sequence - 1
+        raise self.failure("program", self.head, "no sector can be written")
 
-    def _put(
-        self, kind: int, boot: int, uptime_ms: int, utc_s: int, payload, length: int
-    ) -> bool:
-        """Writes one record if it fits into the head; False if not, or if the head failed."""
-        offset = self._offset
-        if offset + LENGTH_MIN + length > self.size:
+    def _snapshot(self, source, chain) -> None:
+        kind, payload = chain.kind, chain.payload
+        snapshot = source() if kind & 0x3F != STATE else None
+        if snapshot is not None:
+            chain.kind = snapshot[0] | kind & 0xC0
+            chain.payload = snapshot[1]
+            assert len(chain.payload) + LENGTH_MIN <= self.longest
+            self._put(len(chain.payload))
+            chain.kind, chain.payload = kind, payload
+
+    def _put(self, length: int) -> bool:
+        """Writes what the chain's fields tell, if it fits; False if not, or if the head failed."""
+        if length + LENGTH_MIN > self.longest or self._offset + LENGTH_MIN + length > self.size:
             return False
-        chain = self.chain
-        sequence = self.next_sequence
-        total = chain.compose(kind, sequence, boot, uptime_ms, utc_s, payload, length)
-        try:
-            self._program(self.head, chain.whole(total), offset)
-        except OSError:
-            self.damage(self.head, offset)
-            self._offset = self.size  # what is written is read; nothing more is
+        length = self.chain.compose(
+            self.chain.kind, self.next_sequence, self.chain.boot, self.chain.uptime_ms,
+            self.chain.utc_s, self.chain.payload, length,
+        )  # fmt: skip
+        if not self._hold(self.chain.view):
             return False
-        chain.accept()
-        self._newest_offset = offset
-        self._offset = offset + total
-        self.next_sequence = sequence + 1
-        self.last_boot = boot
-        self.last_uptime_ms = uptime_ms
-        self.last_utc_s = utc_s
-        self.last_quality = kind >> 6
-        if kind & 0x3F == STATE:
-            self.state_sequence = sequence
+        self.chain.accept()
+        self._newest_offset = self._offset
+        self._offset += length
+        if self.chain.kind & 0x3F == STATE:
+            self.state_sequence = self.next_sequence
+        self.next_sequence += 1
+        self.last_uptime_ms = self.chain.uptime_ms
+        self.last_utc_s = self.chain.utc_s
+        if self.last_boot != self.chain.boot:
+            self.last_boot = self.chain.boot
+        if self.last_quality != self.chain.kind >> 6:
+            self.last_quality = self.chain.kind >> 6
         return True
+
+    def _hold(self, view) -> bool:
+        try:
+            self._program(self.head, view, self._offset)
+            return True
+        except OSError:
+            self._leave()
+            return False
+
+    def _leave(self) -> None:
+        self.damage(self.head, self._offset)
+        self._offset = self.size  # what is written is read; nothing more is
 
     def _enter(self) -> None:
         """The sector ahead becomes the head."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             sector = self._ahead
             if sector < 0:
                 sector = self._prepare()
@@ -168,7 +200,7 @@ class Writer(Reader):
             lap = self.lap_of(sector)
             self.pack_header(lap, self.acknowledged, self.chain.previous)
             try:
-                self._program(sector, self._header_view, 0)
+                self._program(sector, memoryview(self._header)[:HEADER_SIZE], 0)
             except OSError:
                 self.damage(sector, 0)
                 self._candidate = (sector + 1) % self.count
@@ -182,11 +214,11 @@ class Writer(Reader):
             self._candidate = (sector + 1) % self.count
             self.find_oldest()
             return
-        raise self.failure("program", self._candidate, "%d sectors in a row" % _ATTEMPTS)
+        raise self.failure("program", self._candidate, "%d sectors in a row" % ATTEMPTS)
 
     def _prepare(self) -> int:
         """Erases and marks the next sector that may be and can be erased; returns it."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             sector = self._candidate
             if sector == self.head:
                 break
@@ -206,7 +238,7 @@ class Writer(Reader):
                 return sector
             self.damage(sector, 0)
             self._candidate = (sector + 1) % self.count
-        raise self.failure("erase", self._candidate, "%d sectors in a row" % _ATTEMPTS)
+        raise self.failure("erase", self._candidate, "%d sectors in a row" % ATTEMPTS)
 
     def _erase(self, sector: int) -> bool:
         window = self.scan.window
@@ -219,7 +251,7 @@ class Writer(Reader):
                 if window != _BLANK:
                     return False
             self.pack_header(self.lap_of(sector), 0, self.chain.previous)
-            self._program(sector, self._ready_view, 0)
+            self._program(sector, memoryview(self._header)[:READY_SIZE], 0)
         except OSError:
             return False
         return True
@@ -229,7 +261,7 @@ class Writer(Reader):
         back = self._backs.get(len(view))
         if back is None:
             back = self.scan.window[: len(view)]
-            if len(self._backs) < _BACKS_MAX:
+            if self._mounted and len(self._backs) < _BACKS_MAX:
                 self._backs[len(view)] = back
         self.scan.forget()
         self.device.writeblocks(sector, view, offset)

@@ -1,0 +1,1 @@
+"""`wallbox ledger verify`: proves a ledger, whatever it lies in."""
