@@ -1,4 +1,4 @@
-"""Who may charge (A1-A6): by tag, by the operator's remote start, or freely, as the mode says.
+"""Who may charge (A1-A5): by tag, by the operator's remote start, or freely, as the mode says.
 
 A grant waits for the car for CONNECTION_MS, the car for a tag for TAG_MS. A tag that charges
 stops by its own tag or another one of its subscription. Blocking beats everything.

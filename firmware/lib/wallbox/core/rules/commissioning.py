@@ -1,4 +1,4 @@
-"""No valid configuration, no charge; configuration and firmware in force are part of the record."""
+"""No valid configuration, no charge; which one and which firmware is in force is on record (U1)."""
 
 from .. import decisions, events, refusals
 

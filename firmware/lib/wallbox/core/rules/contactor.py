@@ -1,4 +1,4 @@
-"""The contactor must follow its command, and no current flows while it is open.
+"""The contactor follows its command, and no current flows while it is open (S4, U2).
 
 Either is a fault until the next boot. To open a welded contact is the hardware's business.
 """

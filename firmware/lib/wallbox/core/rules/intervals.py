@@ -1,4 +1,4 @@
-"""Intervals and gaps (M4, M5): at any cut, the sum of all parts is register end - start.
+"""Intervals and gaps (M2, M4, M5): at any cut, the sum of all parts is register end - start.
 
 Intervals end at UTC multiples of interval_s, with the register as read there.
 Where power, meter or clock were missing, or a full ledger has no room for idle

@@ -1,4 +1,4 @@
-"""Limits (W1-W3): each source may limit the current, the least counts; below 6 A is a pause.
+"""Limits (W1-W3, M7): each source may limit the current, the least counts; below 6 A is a pause.
 
 What the operator limits is a lease: it holds from one time to another, survives a reboot and
 dies of old age, after which its fallback holds, if it has one. Ended leases of the grid tell how

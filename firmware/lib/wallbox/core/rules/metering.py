@@ -1,6 +1,6 @@
-"""The sub-meter (M1): no believed register, no charge; its identity is pinned in the ledger.
+"""The sub-meter (M1, S2, U2): no believed register, no charge.
 
-A register that rolls over is accounted across its end. Another meter, or a register that went
+Its identity is pinned in the ledger. A register that rolls over is accounted across its end. Another meter, or a register that went
 back, is refused until the operator approves it; then a METER begins a new account.
 """
 

@@ -1,4 +1,4 @@
-"""The control pilot (IEC 61851-1): power only in C. D wants ventilation; E, F are faults."""
+"""The control pilot (S4, IEC 61851-1): power only in C. D wants ventilation; E, F are faults."""
 
 from .. import events, refusals
 

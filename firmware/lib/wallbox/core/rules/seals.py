@@ -1,4 +1,4 @@
-"""Seals (S1, S2): a loop that was open once is broken until a signed command names new seals.
+"""Seals (S1): a loop that was open once is broken until a signed command names new seals.
 
 Also one that was opened without power, if the board has the latch that tells. What follows is
 the box's policy: report, refuse after the session, or stop at once.
