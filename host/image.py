@@ -6,8 +6,8 @@ the simulated box.  The firmware's modules are compiled to `.mpy` byte code (mpy
 native code), which loads on the ESP32 and on the unix port; `boot.py` and `main.py` stay
 source because MicroPython starts them by that name.
 
-The modules lie in the file system, from where they are copied into RAM, or with `rom` in a
-ROMFS, where they run in place; docs/architecture.md tells which when.
+The modules lie in a ROMFS, where they run in place, or without `rom` in the file system, from
+where they are copied into RAM; docs/architecture.md tells which when.
 """
 
 from __future__ import annotations
@@ -214,13 +214,13 @@ def build_flash(
     tree: Path = FIRMWARE,
     files: dict[str, bytes] | None = None,
     vfs: bytes | None = None,
-    rom: bool = False,
+    rom: bool = True,
 ) -> bytes:
     """A whole 4 MB flash of a simulated box: table, identity, file system, empty rings.
 
     `serial` and `ledger_key` (32 bytes) go into the NVS namespace `wallbox`; left out, the box
-    has no identity.  `vfs` replaces the file system (erased bytes: a bare box).
-    `rom` puts the modules into the romfs partition instead.
+    has no identity.  `vfs` replaces the file system and the ROMFS (erased bytes: a bare box).
+    `rom` puts the modules into the romfs partition, else they lie in the file system.
     """
     if ledger_key is not None and len(ledger_key) != 32:
         raise ValueError(f"ledger_key: {len(ledger_key)} bytes, must be 32")
@@ -235,7 +235,7 @@ def build_flash(
     flash[PARTITION_TABLE_AT : PARTITION_TABLE_AT + len(table)] = table
     for name, data in (
         ("nvs", build_nvs({"wallbox": identity}) if identity else b""),
-        ("romfs", build_romfs(board, tree) if rom else b""),
+        ("romfs", build_romfs(board, tree) if rom and vfs is None else b""),
         ("vfs", build_vfs(config, board, tree, files, rom) if vfs is None else vfs),
     ):
         part = parts[name]

@@ -17,7 +17,7 @@ def flash_of(main: str, boot: str = "", **extra: str) -> bytes:
     files |= {name: text.encode() for name, text in extra.items()}
     empty = Path(__file__).parent / "no-firmware"
     return image.build_flash(
-        None, serial="TEST-1", ledger_key=bytes(range(32)), tree=empty, files=files
+        None, serial="TEST-1", ledger_key=bytes(range(32)), tree=empty, files=files, rom=False
     )
 
 

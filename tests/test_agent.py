@@ -13,10 +13,11 @@ from wallbox.store.trace import Trace
 
 from hw.sim.flash import Partition
 from hw.sim.flash_faults import FaultyFlash, PowerCut
-from tests.player import UTC_S, accounted_wh
+from tests.player import CONFIG, UTC_S, accounted_wh
 
 KEY = bytes(range(32))
 SECTOR = 4096
+DELIVERED = 2  # code of the link
 
 
 class Drivers:
@@ -25,7 +26,7 @@ class Drivers:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.log: list[tuple[str, int, int]] = []
-        self.contactor = self.pilot = self.lamp = self.sampling = self
+        self.contactor = self.pilot = self.lamp = self.sampling = self.seals = self
 
     def set(self, closed: int) -> None:
         self.log.append(("contactor", closed, self.ledger.next_sequence))
@@ -36,6 +37,12 @@ class Drivers:
     def show(self, status: int) -> None:
         self.log.append(("lamp", status, self.ledger.next_sequence))
 
+    def answer(self, accepted: bool) -> None:
+        self.log.append(("answer", int(accepted), self.ledger.next_sequence))
+
+    def reset(self) -> None:
+        self.log.append(("latches", 0, self.ledger.next_sequence))
+
     def want(self, now: int) -> None:
         self.log.append(("want", 1, self.ledger.next_sequence))
 
@@ -44,11 +51,29 @@ class Drivers:
         return next((value for what, value, _ in reversed(self.log) if what == "contactor"), 0)
 
 
+class MemoryFile:
+    """The lease file of a bench that has no file system: `data` outlives a boot."""
+
+    def __init__(self, data: bytearray) -> None:
+        self.data = data
+
+    def load(self, table: bytearray) -> int:
+        if not self.data:
+            return 0
+        table[:] = self.data[4:]
+        return int.from_bytes(self.data[:4], "little")
+
+    def save(self, table: bytearray, sequence: int) -> None:
+        self.data[:] = sequence.to_bytes(4, "little") + table
+
+
 class Bench:
     """An agent whose ledger has `sectors` sectors; the test plays meter, car, clock, operator."""
 
-    def __init__(self, sectors: int = 8, seed: int = 1) -> None:
+    def __init__(self, sectors: int = 8, seed: int = 1, config: dict | None = None) -> None:
         self.sectors = sectors
+        self.config = {**CONFIG, **(config or {})}
+        self.leases = bytearray()
         self.flash = FaultyFlash(2 * sectors * SECTOR, seed)
         self.register_wh = 1_000_000
         self.heartbeat: tuple[int, int, int] | None = None
@@ -65,8 +90,13 @@ class Bench:
         self.boots += 1
         self.now = 0
         self.drivers = Drivers(ledger)
-        self.agent = Agent(Inbox(), ledger, trace, self.drivers, ledger.last_boot + 1)
+        self.lease_file = self.make_lease_file()
+        boot = ledger.last_boot + 1
+        self.agent = Agent(Inbox(), ledger, trace, self.drivers, boot, self.lease_file)
         self.recover()
+
+    def make_lease_file(self):
+        return MemoryFile(self.leases)
 
     def recover(self, cause: int = events.POWER_UP) -> None:
         heartbeat = self.agent.trace.last_of(events.METER_READING)
@@ -75,7 +105,8 @@ class Bench:
             reading = [0] * events.MAX_FIELDS
             events.unpack_into(reading, heartbeat[0], 0, len(heartbeat[0]))
             boot[3:7] = [1, reading[1], heartbeat[3], heartbeat[4]]
-        self.agent.recover([events.CONFIG, 1, 16_000, 900, bytes(8)], boot, self.now)
+        config = [events.CONFIG, *self.config.values(), bytes(8)]
+        self.agent.recover((config, boot, [events.SEAL, 0, 0]), self.now)
 
     def send(self, kind: int, *values: int | bytes) -> None:
         event = [kind, *values] + [0] * (events.MAX_FIELDS - 1 - len(values))
@@ -182,6 +213,7 @@ def test_a_full_ledger_ends_what_runs_begins_nothing_and_goes_on_when_read():
     bench.charge()
     assert bench.drivers.closed == 0
     bench.acknowledge()
+    bench.send(events.LINK, DELIVERED)
     bench.agent.tell_ledger()
     bench.agent.take(bench.agent.inbox.take(), bench.now)
     bench.agent.inbox.release()

@@ -185,7 +185,7 @@ def test_the_box_says_the_same_of_each_file(micropython, tmp_path):
     }
     for name, (data, _) in files.items():
         (tmp_path / name).write_bytes(data)
-    told = micropython.run(ON_THE_BOX, str(tmp_path), heap="24wK").splitlines()
+    told = micropython.run(ON_THE_BOX, str(tmp_path), heap="32wK").splitlines()
     assert len(told) == len(files)
     for line, (_, expected) in zip(told, files.values(), strict=True):
         assert line.startswith(expected)

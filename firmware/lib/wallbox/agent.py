@@ -35,14 +35,14 @@ class Agent:
     def recover(self, beginning, now: int) -> None:
         """Rebuilds the state from file and ledger, then takes the events that begin a boot."""
         self._durable = engine.State()
-        self._load_leases()
-        for kind, quality, utc_s, payload in self.ledger.recent():
+        in_file = self._load_leases()
+        for record in self.ledger.recent_records():
             try:
-                fact = decisions.unpack(kind, payload)
+                fact = decisions.unpack(record[1], record[6])
             except ValueError:  # of a firmware with other fields
                 fact = None
-            if fact is not None:
-                self._remember(fact, utc_s, quality)
+            if fact is not None and (fact[0] != decisions.LIMIT or record[0] > in_file):
+                self._remember(fact, record[5], record[2])
         self.state = engine.State()
         length = engine.snapshot(self._durable, self._snapshot)
         snapshot = bytes(self._snapshot[:length])
@@ -144,18 +144,25 @@ class Agent:
             if decision[0] >= decisions.LEVELS:
                 self._perform(decision[0], decision[1], now)
 
-    def _load_leases(self) -> None:
+    def _load_leases(self) -> int:
+        """The number of the last record that is in the file."""
         self._leases_changed = False
+        table = self._durable.leases
         try:
-            self.lease_file.load(self._durable.leases)
+            sequence = self.lease_file.load(table)
         except StoreError as error:
             self._leases_changed = True  # written anew at the next chance
             self._file_lost(error)
+            return 0
+        if sequence < self.ledger.next_sequence:
+            return sequence
+        table[:] = bytes(len(table))  # it belongs to another ledger
+        return 0
 
     def _save_leases(self) -> None:
         """Before a snapshot, which has no room for them: facts before it are not read again."""
         try:
-            self.lease_file.save(self._durable.leases)
+            self.lease_file.save(self._durable.leases, self.ledger.next_sequence - 1)
             self._leases_changed = False
         except StoreError as error:
             self._file_lost(error)

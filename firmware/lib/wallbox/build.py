@@ -6,6 +6,7 @@ import machine
 from micropython import const
 
 from . import forget
+from .core import events
 from .drivers import contactor, lamp, meter, meter_maps, pilot, seals
 
 CONFIG_FILE = "config.json"
@@ -35,7 +36,7 @@ def configuration() -> tuple:
     except config.ConfigError as wrong:
         values, error = config.DEFAULTS, str(wrong)
     chip = "".join("%02x" % byte for byte in machine.unique_id())
-    values["event"] = config.event(values, 0 if error else 1, chip)
+    values["event"] = [events.CONFIG] + config.told(values, 0 if error else 1, chip)
     forget("wallbox", "config")
     return values, error
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 
-from .core import events
 from .drivers.meter_maps import NAMES
 
 # key, type, least, most (of a number, or of a text's length), default (None = must be given)
@@ -121,10 +120,9 @@ def check(tree) -> dict:
     return values
 
 
-def event(values: dict, valid: int, chip: str) -> list:
-    """The CONFIG event (core/events.py). chip: hex digits of machine.unique_id()."""
+def told(values: dict, valid: int, chip: str) -> list:
+    """The fields of a CONFIG event (core/events.py). chip: hex digits of machine.unique_id()."""
     return [
-        events.CONFIG,
         valid,
         values["installation_limit_a"] * 1000,
         values["interval_s"],

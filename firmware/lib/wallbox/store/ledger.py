@@ -21,8 +21,12 @@ class Ledger(Ring):
 
         Facts behind a snapshot may already be part of it. Without a snapshot: all there is.
         """
-        for record in self.records(self._latest_state()):
+        for record in self.recent_records():
             yield record[1], record[2], record[5], record[6]
+
+    def recent_records(self):
+        """The same as whole records, see Reader.records()."""
+        return self.records(self._latest_state())
 
     def statement(self, message) -> int:
         """The sequence number that the operator states to have, -1 if the message is not its own.
