@@ -67,6 +67,18 @@ class Line:
         self.until(tagreader.TAG)
         return self.uid
 
+    def time_to_read_ms(self, card: Card) -> int:
+        """From the call that a tag answers until it is told."""
+        self.hold(card)
+        air_us = self.chip.air_us
+        began = self.now
+        while self.chip.air_us == air_us:
+            began = self.now
+            self.step()
+        while self.reader.service(self.now) != tagreader.TAG:
+            self.us += 1000 * max(1, self.reader.due - self.now)
+        return self.now - began
+
     @property
     def uid(self) -> bytes:
         return bytes(self.reader.uid[: self.reader.uid_length])

@@ -27,9 +27,7 @@ def tags(tmp_path):
 
 
 def thousand(count: int = 1000) -> list[Entry]:
-    return [
-        Entry(tag(n), n % 4, n % 3, n // 2, 6000 + n, 1_790_000_000 + n) for n in range(count)
-    ]
+    return [Entry(tag(n), n % 4, n % 3, n // 2, 6000 + n, 1_790_000_000 + n) for n in range(count)]
 
 
 def mounted_again(tags: TagList) -> TagList:

@@ -5,7 +5,8 @@ and goes on; nothing waits. Whether a UID goes on is told by the SAK (bit 0x04),
 the UID. More than one tag is no tag.
 
 An NTAG21x counts the first page read after each power-up (data sheet NTAG213/215/216, 8.7), so a
-page is read before the counter.
+page is read before the counter. That a tag has no counter is believed when it refuses the command,
+or is silent again and again while its UID is read well; noise alone makes no such tag.
 """
 
 from micropython import const
@@ -31,7 +32,7 @@ _READ_COUNT = const(4)
 
 _STUCK_MS = const(20)  # the chip's own timer is faster
 _REQUESTS = const(6)  # in a row, when noise disturbs
-_REFUSALS = const(2)  # a tag that was silent so often has no counter
+_SILENCES = const(8)  # in a row; a few polls
 _SHORT = const(32)  # ticks of 25 us: the answers of this standard begin after 0.1 ms
 _LONG = const(200)  # 5 ms for the commands of an NTAG
 _REQA = const(0x26)
@@ -54,14 +55,14 @@ class Search:
         self._state = _REQUEST
         self._give_up_at = 0
         self._requests = 0
-        self._refusals = 0
+        self._silences = 0  # of the tag in `_asked`
+        self._asked = bytearray(7)
         self._level = 0
-        self._ntag = False
+        self._type_2 = False
 
     def call(self, wake: bool, now: int) -> None:
         """Calls whoever is in the field; with wake also those that were sent to sleep."""
         self._requests = 0
-        self._refusals = 0
         self._request(wake, now)
 
     def service(self, now: int) -> int:
@@ -80,14 +81,19 @@ class Search:
             if outcome == mfrc522.NAK:
                 self.counter = NO_COUNTER
                 return COUNTED
-            self._refusals += 1
+            if outcome == mfrc522.SILENT:
+                self._silences += 1
         elif outcome == mfrc522.SILENT and self._state == _REQUEST and self._requests == 1:
             return NOBODY
         return self._again(now)
 
     def read_counter(self, now: int) -> int:
         """WAIT, or at once COUNTED if the tag has none. FOUND may come again, after noise."""
-        if not self._ntag or self._refusals >= _REFUSALS:
+        for index in range(7):
+            if self._asked[index] != self.uid[index]:
+                self._asked[index] = self.uid[index]
+                self._silences = 0
+        if not self._type_2 or self._silences >= _SILENCES:
             self.counter = NO_COUNTER
             return COUNTED
         self._command(_FAST_READ, 0x3A, 0, 3, now + 2)
@@ -140,10 +146,8 @@ class Search:
         return self._counted(now)
 
     def _requested(self, now: int) -> int:
-        chip = self._chip
-        if chip.length != 2:
+        if self._chip.length != 2:  # nothing protects these bytes, so nothing depends on them
             return self._again(now)
-        self._ntag = chip.answer[0] == 0x44 and chip.answer[1] == 0
         self.uid_length = 0
         self._level = 0
         self._ask_level(now)
@@ -181,13 +185,13 @@ class Search:
             self._level += 1
             self._ask_level(now)
             return WAIT
-        self._ntag = self._ntag and chip.answer[0] == 0
+        self._type_2 = chip.answer[0] == 0 and self.uid_length == 7
         return FOUND
 
     def _counted(self, now: int) -> int:
         chip = self._chip
         if chip.length != 3 and chip.length != 5:
-            self._refusals += 1
             return self._again(now)
+        self._silences = 0
         self.counter = chip.answer[0] | chip.answer[1] << 8 | chip.answer[2] << 16
         return COUNTED
