@@ -252,6 +252,7 @@ class Player:
     def home(self) -> "Player":
         """As a box that was switched on at home, sealed, and reached the operator."""
         self.ready()
+        self.pilot("A")
         self.seal()
         self.link("connected")
         self.link("delivered")

@@ -140,7 +140,7 @@ def test_the_codes_of_the_spec_are_those_of_the_code():
     assert first_words("**cause** of BOOT") == {str(n): name for n, name in BOOT_CAUSES.items()}
     assert first_words("**reason** of SESSION_END") == numbered(decisions.REASONS)
     assert first_words("**status** of SESSION_END") == numbered(session.STATUS)
-    assert first_words("**refusal** of FAULT") == numbered(name for name, _ in refusals.table())
+    assert first_words("**refusal** of FAULT") == numbered(refusals.all_names())
     assert first_words("**detail** of a FAULT") == numbered(meter_texts.NAMES)
     assert [row[:3] for row in rows(CODES, "**cause** of GAP_BEGIN")] == [
         [str(bit), str(1 << bit), name] for bit, name in enumerate(decisions.GAP_CAUSES)
@@ -149,4 +149,7 @@ def test_the_codes_of_the_spec_are_those_of_the_code():
         if known[0] is not None and field != "after":
             told = rows(CODES, _heading(kind, field))
             assert told == [[str(number), name] for number, name in enumerate(known)]
+        if known[0] is None and kind in ("ABSENCE_BEGIN", "SESSION_END"):
+            told = [row[:3] for row in rows(CODES, f"**{field}** of {kind} and")]
+            assert told == [[str(n), str(1 << n), name] for n, name in enumerate(known[1:])]
     assert decisions.PARTIAL == 1 and "bit 0 = partial" in CODES

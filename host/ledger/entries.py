@@ -39,7 +39,7 @@ class Entry:
 
 
 FACTS = decisions.facts()
-REFUSALS = [name for name, _ in refusals.table()]
+REFUSALS = refusals.all_names()
 
 
 class NoSuchBox(Exception):

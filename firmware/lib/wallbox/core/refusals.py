@@ -2,8 +2,6 @@
 
 from micropython import const
 
-from . import fields
-
 CONFIGURATION = const(0)
 CONTACTOR = const(1)
 PILOT = const(2)
@@ -21,38 +19,22 @@ ON_HOLD = const(13)
 OFFLINE = const(14)
 CURRENT = const(15)
 
-# name on the wire and a sentence for people, a line a bit; names of OCPP 1.6 where it has one
-TABLE = (
-    "ConfigurationInvalid The configuration is not valid; repair config.json over USB.\n"
-    "PowerSwitchFailure The contactor does not follow its command; call the installer.\n"
-    "EVCommunicationError The pilot shows a fault or a wish for ventilation; unplug the car.\n"
-    "LedgerFailure The box cannot store what it measures; call the operator.\n"
-    "MeterExchanged The sub-meter is not the one this box knows; call the operator.\n"
-    "PowerMeterFailure The sub-meter's values are not plausible; call the installer.\n"
-    "PowerMeterSilent The sub-meter does not answer; call the installer.\n"
-    "LedgerFull The memory for metered data is full; the box must get online first.\n"
-    "TamperDetectionActivated A seal was opened; call the operator.\n"
-    "ChipForeign This configuration belongs to another box; call the installer.\n"
-    "Moved The box seems to stand in another place; call the operator.\n"
-    "NotInService The box is not in service; call the installer.\n"
-    "Suspended The operator has suspended charging; call the operator.\n"
-    "OnHold The subscription is on hold.\n"
-    "Offline The box was offline for too long; check its Wi-Fi.\n"
-    "CurrentWithoutContactor Current flows though the contactor is open; call the installer."
+# names on the wire, in the order of the bits; of OCPP 1.6 where it has one
+_NAMES = (
+    "ConfigurationInvalid PowerSwitchFailure EVCommunicationError LedgerFailure MeterExchanged "
+    "PowerMeterFailure PowerMeterSilent LedgerFull TamperDetectionActivated ChipForeign Moved "
+    "NotInService Suspended OnHold Offline CurrentWithoutContactor"
 )
 
 
-def table() -> list:
-    """[(name, sentence), ...], the index is the bit."""
-    return fields.table(TABLE)
+def all_names() -> list:
+    """Every name, the index is the bit."""
+    return _NAMES.split(" ")
 
 
 def names(bits: int) -> list:
     """The names of all refusals in bits, the winner first."""
-    found = []
-    if bits:
-        rows = table()
-        for bit in range(len(rows)):
-            if bits >> bit & 1:
-                found.append(rows[bit][0])
-    return found
+    if not bits:
+        return []
+    known = all_names()
+    return [known[bit] for bit in range(len(known)) if bits >> bit & 1]

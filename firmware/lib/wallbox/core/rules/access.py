@@ -156,6 +156,8 @@ def _verdict(state, event, now: int) -> tuple:
         return BLOCKED, _BLOCKED
     if event[6]:
         return INVALID, _COPIED
+    if status > CONCURRENT:
+        status = INVALID
     if status != ACCEPTED:
         return status, _EXPIRED if status == EXPIRED else _UNKNOWN
     if event[5] and clock.valid(state) and clock.utc_s(state, now) >= event[5]:

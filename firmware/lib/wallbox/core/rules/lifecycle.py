@@ -1,6 +1,7 @@
 """The box's life (I1, I4, I5, P2, A6): power flows in service alone.
 
-Each move has those who may do it. On leaving service the power goes first, then a final register is read, then the fact is written.
+Each move has those who may do it. On leaving service the power goes first, then a final register
+is read, then the fact is written.
 """
 
 from micropython import const

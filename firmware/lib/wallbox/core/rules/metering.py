@@ -1,7 +1,8 @@
 """The sub-meter (M1, S2, U2): no believed register, no charge.
 
-Its identity is pinned in the ledger. A register that rolls over is accounted across its end. Another meter, or a register that went
-back, is refused until the operator approves it; then a METER begins a new account.
+Its identity is pinned in the ledger. A register that rolls over is accounted across its end.
+Another meter, or a register that went back, is refused until the operator approves it; then a
+METER begins a new account.
 """
 
 from micropython import const
