@@ -72,9 +72,9 @@ def test_the_verbs_reach_the_world(scene):
     do("load off")
     assert scene.world.electrics.power_w == (0, 0, 0)
     do("tag 04a1b2c3")
-    assert scene.world.tag.reader.card.uid == bytes.fromhex("04a1b2c3")
+    assert [card.uid for card in scene.world.tag.reader.cards] == [bytes.fromhex("04a1b2c3")]
     do("tag-remove")
-    assert scene.world.tag.reader.card is None
+    assert not scene.world.tag.reader.cards
 
 
 def test_wrong_options_are_named():

@@ -15,7 +15,6 @@ from .link import link
 from .store import StoreError, leasefile, ledger, trace
 
 _SENSE_MS = const(20)
-_TAGS_MS = const(50)
 _NETWORK_MS = const(100)
 _KEEP_MS = const(1000)
 _TRACE_MS = const(10_000)
@@ -48,7 +47,7 @@ class Box:
         self.senses = senses.Senses(
             self.inbox, self.contactor, self.pilot, self.seals, self.wifi, self.clock
         )
-        self.tags = build.build_tags(values, self.inbox)
+        self.tags = build.build_tags(values, key, self.inbox)
         self.sampling = sampling.Sampling(build.build_meter(values), self.inbox, self.charging)
         self._open_store(key)
         self.agent = agents.Agent(
@@ -132,6 +131,8 @@ class Box:
             self.clock.recall(now)
         self.senses.tell_again()
         self.sampling.tell_again()
+        if self.tags:
+            self.tags.tell_again()
 
     def _heartbeat(self) -> tuple:
         """The last reading that the trace holds: (known, register_wh, utc_s, quality)."""
@@ -180,7 +181,7 @@ class Box:
     async def read_tags(self) -> None:
         while True:
             self.tags.service(self.clock.now())
-            await asyncio.sleep_ms(_TAGS_MS)
+            await asyncio.sleep_ms(max(1, self.tags.due - self.clock.now()))
 
     async def measure(self) -> None:
         sampler, now = self.sampling, self.clock.now
@@ -222,16 +223,23 @@ class Box:
         if now - self._marked_at >= _WATERMARK_MS:
             self._marked_at = now
             self.ledger.flush_acknowledged()
-        if self.sampling.meter.idle and not self.ledger.erase_ahead():
-            try:
-                self.trace.erase_ahead()
-            except StoreError as error:
-                self.agent.trace_lost(error)
+        if self.sampling.meter.idle:
+            self._use_idle_time()
         self.agent.tell_ledger()
         if self.agent.halted and now - self._recovered_at >= _RECOVER_MS:
             self._recovered_at = now
             if self.ledger.fill_permille < agents.FULL_PERMILLE:
                 self.recover(events.RESUMED)
+
+    def _use_idle_time(self) -> None:
+        """One thing that stalls, while the meter says nothing."""
+        if self.ledger.erase_ahead():
+            return
+        try:
+            if not self.trace.erase_ahead() and self.tags:
+                self.tags.save()
+        except StoreError as error:
+            self.agent.trace_lost(error)
 
     async def run(self) -> None:
         tasks = [self.decide(), self.sense(), self.measure(), self.network(), self.keep()]

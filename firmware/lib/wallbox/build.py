@@ -10,6 +10,8 @@ from .core import events
 from .drivers import contactor, lamp, meter, meter_maps, pilot, seals
 
 CONFIG_FILE = "config.json"
+TAGS_FILE = "tags.bin"
+COUNTERS_FILE = "counters.bin"
 
 _IN_SIZE = const(512)  # an acknowledgement has 20 bytes and its topic
 
@@ -105,11 +107,28 @@ def build_seals():
     )
 
 
-def build_tags(values: dict, inbox):
-    """The reader and its list of tags, None on a box without a reader."""
+def build_tags(values: dict, key: bytes, inbox):
+    """The tag reader with its list, None on a box without a reader. key: the ledger's."""
     if not values["reader.fitted"]:
         return None
-    raise NotImplementedError("tags")
+    from .drivers import mfrc522, tagreader, tags
+    from .store import tagcounters, taglist
+
+    pin = machine.Pin
+    spi = machine.SPI(
+        board.TAG_SPI,
+        baudrate=mfrc522.BUS_HZ,
+        sck=pin(board.TAG_SCK),
+        mosi=pin(board.TAG_MOSI),
+        miso=pin(board.TAG_MISO),
+    )
+    chip = mfrc522.Mfrc522(
+        spi, pin(board.TAG_SELECT, pin.OUT, value=1), pin(board.TAG_RESET, pin.OUT, value=0)
+    )
+    listed = taglist.TagList(TAGS_FILE, key)
+    listed.mount()
+    counters = tagcounters.Counters(COUNTERS_FILE)
+    return tags.Tags(tagreader.Reader(chip), listed, counters, inbox)
 
 
 def build_lamp():

@@ -30,6 +30,7 @@ SEAL_BROKEN = const(8)
 SUSPENDED = const(9)
 WAITS_FOR_TAG = const(10)
 WAITS_FOR_CAR = const(11)
+PATTERNS = const(12)
 
 _FAULTS = const(0x837F)  # bits of refusals.py that mean a fault of the box, not of the times
 

@@ -37,7 +37,7 @@ class Lamp:
         self._pins = (red, green, blue)
         self._lit = -1
         self._answer = 0
-        self._answer_until = -1  # -1: no answer, or one that has not begun
+        self._answered_at = -1  # -1: not yet
         self.show(_FAULTED)
 
     def show(self, pattern: int) -> None:
@@ -46,24 +46,28 @@ class Lamp:
     def answer(self, accepted: bool) -> None:
         """To a tap, for a moment: a long green light, or three red flashes."""
         self._answer = _GREEN if accepted else _RED
-        self._answer_until = -1
+        self._answered_at = -1
 
     def service(self, now: int) -> None:
         """Call every 50 ms or so."""
-        colour = self._answer
-        if colour:
-            if self._answer_until < 0:
-                self._answer_until = now + _ANSWER_MS
-            left = self._answer_until - now
-            if colour == _RED and left // _BLINK_MS % 2 == 0:
-                colour = 0
-            if left <= 0:
-                self._answer = 0
-        if not self._answer:
-            lit_ms = _PATTERNS[self._at + 1]
-            lit = now % (lit_ms + _PATTERNS[self._at + 2]) < lit_ms
-            colour = _PATTERNS[self._at] if lit else 0
+        colour = self._answering(now) if self._answer else self._shown(now)
         if colour != self._lit:
             self._lit = colour
             for index in range(3):
                 self._pins[index].value(colour >> index & 1)
+
+    def _answering(self, now: int) -> int:
+        """The colour of the answer, then of the pattern again."""
+        if self._answered_at < 0:
+            self._answered_at = now
+        for_ms = now - self._answered_at
+        if for_ms >= _ANSWER_MS:
+            self._answer = 0
+            return self._shown(now)
+        dark = self._answer == _RED and for_ms // _BLINK_MS % 2
+        return 0 if dark else self._answer
+
+    def _shown(self, now: int) -> int:
+        lit_ms = _PATTERNS[self._at + 1]
+        lit = now % (lit_ms + _PATTERNS[self._at + 2]) < lit_ms
+        return _PATTERNS[self._at] if lit else 0
