@@ -1,11 +1,19 @@
 """The monthly statement of availability, from the ledger's facts alone."""
 
+import json
 from zoneinfo import ZoneInfo
 
 import pytest
+from typer.testing import CliRunner
+from wallbox.core import decisions
 
+from host.cli import app
+from host.collect.database import Database
+from host.collect.keeper import Keeper, Message
+from host.keys import KeyStore
 from host.ledger.availability import absences, month_bounds, statement
 from host.ledger.entries import Entry
+from tests.boxes import BOOT_UTC_S, Ledger
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 BEGIN, END = month_bounds("2026-11", COPENHAGEN)
@@ -81,3 +89,27 @@ def test_an_end_that_the_box_could_not_date_counts_at_most():
 def test_what_is_no_month_is_an_error():
     with pytest.raises(ValueError):
         month_bounds("november", COPENHAGEN)
+
+
+def test_the_command_prints_the_statement(tmp_path):
+    (tmp_path / "keys").mkdir(mode=0o700)
+    keys = KeyStore(tmp_path / "keys")
+    keys.create("WB-1", b"k" * 32)
+    ledger = Ledger(b"k" * 32)
+    ledger.fact(decisions.ABSENCE_BEGIN, 3, 0, BOOT_UTC_S, 3)
+    ledger.fact(decisions.ABSENCE_END, 3, 0, BOOT_UTC_S, 3)
+    database = Database(tmp_path / "wallbox.db", create=True)
+    Keeper(database, keys).keep([Message("wallbox/WB-1/ledger", b"".join(ledger.records))])
+    database.close()
+
+    def run(*more, code=0):
+        words = ["ledger", "availability", "--database", str(tmp_path / "wallbox.db"), *more]
+        done = CliRunner(env={"COLUMNS": "200"}).invoke(app, words)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    told = json.loads(run("--month", "2026-01", "--json"))
+    assert told["absent_s"] == 120 and told["by_cause_s"] == {"power": 120, "wifi": 120}
+    assert "available 99.9 %, absent 0:02 h" in run("WB-1", "--month", "2026-01")
+    assert "no month" in run("--month", "soon", code=2)
+    assert "no records of box WB-9" in run("WB-9", code=4)

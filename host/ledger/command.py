@@ -1,4 +1,4 @@
-"""`wallbox ledger`: show what was stored, what was not believed, accept a hole, verify."""
+"""`wallbox ledger`: show what was stored, prove it, count absences, accept a hole."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from host.console import EXIT_UNUSABLE, fail, out
+from host.ledger.availability_command import availability
 from host.ledger.verify.command import verify
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _DATABASE = Path("wallbox.db")
 def register(app: typer.Typer) -> None:
     app.add_typer(_ledger, name="ledger")
     _ledger.command("verify")(verify)
+    _ledger.command("availability")(availability)
 
 
 @_ledger.command("show")
@@ -94,7 +96,7 @@ def show(
         raise typer.BadParameter(str(error)) from None
     if no_color:
         out.no_color = True
-    with _opened(database) as file, file.reading() as connection:
+    with opened(database) as file, file.reading() as connection:
         chosen = choose_boxes(connection, box)
 
         def entries(serial: str, count: int) -> Iterator[Entry]:
@@ -133,7 +135,7 @@ def quarantine(database: DatabaseOption = _DATABASE) -> None:
     from host.collect.database import quarantine as table
     from host.ledger.render import utc_text
 
-    with _opened(database) as file, file.reading() as connection:
+    with opened(database) as file, file.reading() as connection:
         for row in connection.execute(select(table).order_by(table.c.box, table.c.id)):
             sequence = "" if row.sequence is None else f" record {row.sequence}"
             out.print(
@@ -161,7 +163,7 @@ def accept_hole(
     from host.collect.database import boxes
     from host.ledger.entries import choose_boxes
 
-    with _opened(database) as file:
+    with opened(database) as file:
         with file.reading() as connection:
             choose_boxes(connection, box)
         with file.writing() as connection:
@@ -170,7 +172,7 @@ def accept_hole(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Database]:
+def opened(path: Path) -> Iterator[Database]:
     from host.collect.database import Database, DatabaseUnusable
     from host.ledger.entries import NoSuchBox
 
