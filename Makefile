@@ -20,7 +20,7 @@ CUTS ?= 50000
 LANE ?= cpython
 SEED ?=
 
-.PHONY: help demo test torture check bench size install clean
+.PHONY: help demo test torture check bench size docs install clean
 
 help: ## print every target with its sentence
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench: $(READY) ## measure memory, times and rates, each with its command
 
 size: $(READY) ## bytes per firmware module, and the heap after boot
 	@$(BIN)/wallbox size $(ARGS)
+
+docs: $(READY) ## write docs/rules.md anew, from what the rules do
+	@$(BIN)/python -m host.rules
 
 install: $(READY) ## make .venv and install everything into it
 

@@ -1,0 +1,1 @@
+"""docs/rules.md, generated: the rules are played, and what they do is written down."""
