@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wallbox.drivers import tagreader
-from wallbox.drivers.tagreader import NOTHING, Reader
 from wallbox.drivers.mfrc522 import Mfrc522
+from wallbox.drivers.tagreader import NOTHING, Reader
 
 from hw.sim.tagcards import Card
 from hw.sim.tagreader import Bus, TagReader

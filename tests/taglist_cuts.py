@@ -1,18 +1,20 @@
 """Cuts the power in every flash operation of a change to the tag list, on a real LittleFS.
 
-Runs on MicroPython: taglist_cuts.py CHANGE TEAR, where CHANGE is full, part, block, fold or
-counter. Prints the number of cuts, and how many left the old content and how many the new one.
+Runs on MicroPython: taglist_cuts.py CHANGE TEAR, where CHANGE is full, part, block, first
+(a block on a box without a list), fold or counter. Prints the number of cuts, how many left the
+old content, and how many the new one.
 """
 
 import os
 import sys
 
 import vfs
-from hw.sim import flash_faults
-from hw.sim.flash import Partition
 from wallbox.store.tagcounters import Counters
 from wallbox.store.taglist import TagList
 from wallbox.store.taglist_update import ACCEPTED, WORKING, Update
+
+from hw.sim import flash_faults
+from hw.sim.flash import Partition
 
 SIZE = 24 * 4096
 KEY = bytes(32)
@@ -64,7 +66,7 @@ def change(kind, tags, counters):
         send(tags, True, 2, range(100, 100 + COUNT))
     elif kind == "part":
         send(tags, False, 2, (3, 50, 51, 1000), 1)
-    elif kind == "block":
+    elif kind in ("block", "first"):
         tags.block(tag(1))
     elif kind == "fold":
         for number in range(300, 309):  # one more than there is room for
@@ -77,7 +79,9 @@ def change(kind, tags, counters):
 def content(tags, counters):
     """All that a box would ever say of any tag."""
     said = [(tags.version, tags.error)]
-    for number in list(range(COUNT + 120)) + list(range(300, 310)) + [1000]:
+    for number in (
+        list(range(0, COUNT + 100, 7)) + [1, 3, 50, 51, 77] + list(range(300, 310)) + [1000]
+    ):
         tags.look_up(tag(number))
         said.append(tags.status)
     return said, counters._load()
@@ -118,9 +122,15 @@ class Bench:
 
     def play(self, kind):
         """[cuts, of which old, of which new]"""
+        if kind == "first":
+            self.begin(0)
+            self.tags.close()
+            os.remove("/lfs/tags")
+            self.unmount()
+            self.image = self.flash.image()
         self.begin(0)
         old = content(self.tags, self.counters)
-        assert old[0][0] == (1, ""), old[0][0]
+        assert old[0][0] == (0 if kind == "first" else 1, ""), old[0][0]
         change(kind, self.tags, self.counters)
         new = content(self.tags, self.counters)
         assert old != new

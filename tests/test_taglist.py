@@ -267,7 +267,7 @@ def test_a_damaged_list_is_told_and_knows_nobody(tags, at):
     assert tags.error == ""
 
 
-@pytest.mark.parametrize("length", [0, 1, TRAILER_SIZE - 1, TRAILER_SIZE, 500])
+@pytest.mark.parametrize("length", [1, TRAILER_SIZE - 1, TRAILER_SIZE, 500])
 def test_a_list_that_lost_its_end_is_damaged(tags, length):
     send(tags, thousand(100), 1)
     tags.close()
@@ -278,6 +278,14 @@ def test_a_list_that_lost_its_end_is_damaged(tags, length):
     assert said(tags, tag(5)) is None
     tags.block(tag(5))
     assert said(tags, tag(5)) == Entry(tag(5), BLOCKED)
+
+
+def test_a_file_that_was_made_and_never_written_is_no_list(tags, tmp_path):
+    (tmp_path / "tags").write_bytes(b"")
+    tags.mount()
+    assert (tags.version, tags.error) == (0, "")
+    tags.block(tag(5))
+    assert said(mounted_again(tags), tag(5)) == Entry(tag(5), BLOCKED)
 
 
 def test_damage_that_comes_later_is_found_by_the_tag_it_hits(tags):
@@ -302,7 +310,8 @@ def test_an_update_left_by_a_power_cut_is_removed(tags, tmp_path):
 def test_a_power_cut_at_any_instant_leaves_the_old_list_or_the_new_one(micropython, tear):
     """On the interpreter's own LittleFS, a cut in every program and erase of every change."""
     script = (ROOT / "tests" / "taglist_cuts.py").read_text(encoding="utf-8")
-    for kind, at_least in (("counter", 3), ("block", 5), ("full", 35), ("part", 35)):
+    kinds = (("counter", 3), ("first", 2), ("block", 5), ("full", 35), ("part", 35))
+    for kind, at_least in kinds:
         printed = micropython.run(script, kind, tear, heap="4M", path=[ROOT])
         cuts, old, new = map(int, printed.splitlines()[-1].split())
         assert cuts >= at_least

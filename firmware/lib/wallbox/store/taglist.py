@@ -85,6 +85,8 @@ class TagList:
             size = os.stat(self.path)[6]
         except OSError:
             return
+        if size == 0:  # made, and not written any more
+            return
         try:
             self._file = file = open(self.path, "rb")
             self._read_trailer(file, size)
