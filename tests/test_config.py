@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from wallbox import config
+from wallbox.core import events, fields
+from wallbox.core.rules import access, lifecycle, seals
 
 GOOD = {
     "serial": "WB-000001",
@@ -53,6 +55,23 @@ def test_a_good_configuration_comes_back_flat_with_defaults():
         (changed(installation_limit_a=63), "installation_limit_a: 63 is wrong; right is a whole"),
         (changed(meter__parity="X"), 'meter.parity: "X" is wrong; right is one of "N", "E", "O"'),
         (changed(broker__hots="a"), "broker.hots: unknown key"),
+        (changed(cable_limit_a=5), "cable_limit_a: 5 is wrong; right is 0, or a whole number from"),
+        (changed(cable_limit_a=33), "cable_limit_a: 33 is wrong"),
+        (
+            GOOD | {"seals": {"policy": "ignore"}},
+            'seals.policy: "ignore" is wrong; right is one of "report", "pause", "stop"',
+        ),
+        (GOOD | {"seals": {"policy": "x"}}, 'seals.policy: "x" is wrong; right is one of "report"'),
+        (GOOD | {"reader": {"mode": "never"}}, 'reader.mode: "never" is wrong; right is one of'),
+        (GOOD | {"reader": {"fitted": 1}}, "reader.fitted: 1 is wrong; right is true or false"),
+        (
+            GOOD | {"presence": {"offline_grace_h": 8761}},
+            "presence.offline_grace_h: 8761 is wrong; right is a whole number from 0 to 8760",
+        ),
+        (GOOD | {"place": {"relocate_after_h": -1}}, "place.relocate_after_h: -1 is wrong"),
+        (changed(lifecycle="suspended"), 'lifecycle: "suspended" is wrong; right is one of'),
+        (changed(chip="240ac400000"), 'chip: "240ac400000" is wrong; right is 12 hex digits'),
+        (changed(chip="240ac400000g"), 'chip: "240ac400000g" is wrong; right is 12 hex digits'),
         (changed(serial="../x"), "serial: "),
         (changed(serial=""), "serial: "),
         (changed(wifi={}), "wifi.ssid: missing"),
@@ -169,8 +188,6 @@ for name in sorted(os.listdir()):
 
 def test_the_box_says_the_same_of_each_file(micropython, tmp_path):
     files = {
-        "deep": (b"[" * 4000, "deep: nested too deeply"),
-        "deep-object": (b'{"a":' * 800, "deep-object: nested too deeply"),
         "deep-value": (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "deep-value: serial: missing"),
         "directory-key": (b"{{}: 1}", "directory-key: not JSON"),
         "good": (json.dumps(GOOD).encode(), "good valid"),
@@ -182,6 +199,9 @@ def test_the_box_says_the_same_of_each_file(micropython, tmp_path):
         "number-key": (b"{1: 1}", "number-key: 1: a key must be a text in quotes"),
         "psk": (json.dumps(broker(PSK)).encode(), "psk valid"),
         "utf-16": ("{}".encode("utf-16"), "utf-16: not UTF-8 text"),
+        # last: what they have filled the heap with may seem to be in use for a while
+        "z-deep": (b"[" * 4000, "z-deep: nested too deeply"),
+        "z-deep-object": (b'{"a":' * 800, "z-deep-object: nested too deeply"),
     }
     for name, (data, _) in files.items():
         (tmp_path / name).write_bytes(data)
@@ -195,3 +215,38 @@ def test_the_digest_tells_configurations_apart_but_nothing_of_secrets():
     plain = config.digest(config.check(GOOD))
     assert plain != config.digest(config.check(changed(interval_s=300)))
     assert plain == config.digest(config.check(changed(wifi__password="another word")))
+
+
+CHIP = "240ac4000001"
+FIELDS = [field.split(" ")[0] for field in dict(fields.table(events.KINDS))["CONFIG"].split(",")]
+
+
+def told(valid: int = 1, **changes) -> dict:
+    """What the core is told of a configuration, by field."""
+    values = config.check(GOOD | changes) if valid else config.DEFAULTS
+    return dict(zip(FIELDS, config.told(values, valid, CHIP), strict=True))
+
+
+def test_the_core_is_told_all_that_concerns_it():
+    plain = told()
+    assert plain["installation_limit_ma"] == 16_000 and plain["cable_limit_ma"] == 0
+    assert (plain["seal_policy"], plain["mode"]) == (seals.STOP, access.FREE)
+    assert (plain["offline_grace_h"], plain["relocate_after_h"]) == (72, 24)
+    assert (plain["lifecycle"], plain["chip_foreign"]) == (lifecycle.IN_SERVICE, 0)
+    other = told(
+        cable_limit_a=20,
+        seals={"policy": "pause"},
+        reader={"fitted": True, "mode": "required"},
+        presence={"offline_grace_h": 0},
+        lifecycle="commissioned",
+        chip=CHIP.upper(),
+    )
+    assert (other["cable_limit_ma"], other["seal_policy"]) == (20_000, seals.PAUSE)
+    assert (other["mode"], other["offline_grace_h"]) == (access.REQUIRED, 0)
+    assert (other["lifecycle"], other["chip_foreign"]) == (lifecycle.COMMISSIONED, 0)
+    assert other["digest"] != plain["digest"]
+    assert told(chip="240ac4000002")["chip_foreign"] == 1
+
+
+def test_without_a_valid_configuration_the_box_is_not_put_into_service():
+    assert (told(valid=0)["valid"], told(valid=0)["lifecycle"]) == (0, lifecycle.FACTORY)

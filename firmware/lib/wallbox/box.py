@@ -60,7 +60,7 @@ class Box:
         )
         self.senses.watch_seals(self.seals_stop)
         self.report = report.Report(
-            values["serial"], version.TEXT, self.agent, self.sampling, self.clock
+            values["serial"], version.TEXT, self.agent, self.sampling, self.clock, self.tags
         )
         self.link = link.Link(
             build.link_config(values),

@@ -5,19 +5,25 @@ import json
 
 import esp32
 
-from .core import clock, events, refusals, status
-from .core.rules import session
+from . import why
+from .core import clock, events, refusals
+from .core.rules import access, session
+
+# as in core/codes.py, which the box does without
+_LIFECYCLES = "factory,commissioned,in service,suspended,on hold,decommissioned"
+_LOOPS = ("lid", "terminal cover")
 
 
 class Report:
     """Builds the status from the agent, the meter's sampling and the link."""
 
-    def __init__(self, serial: str, firmware: str, agent, sampling, clock_driver):
+    def __init__(self, serial: str, firmware: str, agent, sampling, clock_driver, tags=None):
         self._serial = serial
         self._firmware = firmware
         self._agent = agent
         self._sampling = sampling
         self._clock = clock_driver
+        self._tags = tags
         self._link = None
         self.minimum_free = gc.mem_free()
 
@@ -44,16 +50,18 @@ class Report:
         tree = {
             "online": True,
             "serial": self._serial,
-            "state": status.NAMES[status.of(state)],
+            "lifecycle": _LIFECYCLES.split(",")[state.lifecycle],
             "refusals": refusals.names(state.refusals),
             "register_wh": reading.register_wh if state.reading else None,
             "power_w": reading.power_w,
             "power_phase_w": [reading.power_l1_w, reading.power_l2_w, reading.power_l3_w],
             "current_ma": [reading.current_l1_ma, reading.current_l2_ma, reading.current_l3_ma],
             "voltage_mv": [reading.voltage_l1_mv, reading.voltage_l2_mv, reading.voltage_l3_mv],
-            "limit_ma": state.limit_ma,
             "pilot": events.LETTERS[state.letter],
             "session": _session(state, reading.register_wh),
+            "seals": {"open": _loops(state.seal_open), "broken": _loops(state.seal_broken)},
+            "reader": self._reader(state),
+            "absent_since_utc_s": state.absent_utc_s if state.absent else None,
             "ledger": self._ledger(),
             "clock": events.QUALITY[state.clock_quality],
             "utc_s": clock.utc_s(state, now),
@@ -63,9 +71,22 @@ class Report:
             "heap": self._heap(),
             "discarded_events": self._agent.inbox.discarded,
         }
+        answer = why.why(state, now)
+        del answer["losers"]  # refusals has them
+        tree.update(answer)
         if self._link:
             tree["link"] = {"outage": self._link.last_outage, "outages": self._link.outages}
         return tree
+
+    def _reader(self, state) -> dict:
+        works = None
+        if self._tags and self._tags.reader.works >= 0:
+            works = self._tags.reader.works == 1
+        return {
+            "required": state.mode == access.REQUIRED,
+            "works": works,
+            "list_version": self._tags.tags.version if self._tags else 0,
+        }
 
     def _ledger(self) -> dict:
         ledger = self._agent.ledger
@@ -82,6 +103,10 @@ class Report:
         for area in esp32.idf_heap_info(esp32.HEAP_DATA):
             largest = max(largest, area[2])
         return {"free": gc.mem_free(), "largest": largest, "minimum": self.minimum_free}
+
+
+def _loops(bits: int) -> list:
+    return [_LOOPS[loop] for loop in range(len(_LOOPS)) if bits >> loop & 1]
 
 
 def _session(state, register_wh: int):

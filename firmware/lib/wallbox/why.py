@@ -8,7 +8,7 @@ from .core import clock, events, leases, power, refusals, status
 from .core.rules import ENDING, OPEN, OVER, access, limits
 
 _SOURCES = ("installation", "cable", "tag", "smart", "grid", "protection", "thermal")
-_last = [None, "", ""]  # the answer that the sentences are of; English, Danish
+_last: list = [None, "", ""]  # the answer that the sentences are of; English, Danish
 
 
 def why(state, now: int) -> dict:

@@ -16,7 +16,7 @@ _CONNECT_TIMEOUT_MS = const(10000)
 _LATE_MIN_MS = const(1000)
 _LATE_MAX_MS = const(60000)
 _LONGEST_RECORD = const(254)
-_PAYLOAD_MAX = const(1536)  # of `publish`
+_PAYLOAD_MAX = const(2048)  # of `publish`
 _LEDGER_FLAGS = const(2)  # QoS 1
 
 CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
@@ -38,7 +38,7 @@ class Session:
         self.window_bytes = config.get("window_bytes", 5700)
         self.payload_limit = config.get("payload_limit", 1024)
         self.keep_alive_ms = config.get("keep_alive_s", 30) * 1000
-        size = config.get("out_size", 2432)
+        size = config.get("out_size", 2944)
         self.out = memoryview(bytearray(size))
         self.out_limit = size - CHUNK - 16  # behind it only answers and pings
         self.answer_limit = size - CHUNK - 8
@@ -286,7 +286,7 @@ class Session:
             self.timed_at = self.now
 
     def publish(self, topic, flags, build):
-        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes into 1,536 bytes.
+        """Puts a message of QoS 0 whose payload `build(buf) -> length` writes into 2,048 bytes.
 
         Nothing goes out if it writes nothing. False: not now, there is no room.
         """
