@@ -197,6 +197,7 @@ class Model:
         assert state.limit_ma == least_ma, (state.limit_ma, least_ma, self.limits(state, now))
         if state.duty_permille < 1000:
             assert 100 <= state.duty_permille <= least_ma // 60
+            assert set(self.denials(now)) <= {"the pilot"} and self.letter in (events.B, C)
         if state.contactor:
             assert state.refusals == 0
             assert not self.denials(now), self.denials(now)

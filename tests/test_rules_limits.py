@@ -138,6 +138,16 @@ def test_a_plan_of_32_periods_fits_and_no_more():
     assert box.lease("smart", 99, 6000, box.utc_s, box.utc_s + 900), "there is room again"
 
 
+def test_a_full_table_still_takes_the_successor_of_a_grid_limit():
+    box = charging()
+    grid(box, 1, 6000)
+    for number in range(2, 33):
+        assert box.lease("smart", number, 10_000, UTC_S, UTC_S + HOUR_S)
+    grid(box, 50, 9000)
+    assert box.sources["grid"] == 9000
+    assert box.lease("protection", 51, 9000, UTC_S, UTC_S + HOUR_S) == [], "no room"
+
+
 def test_leases_outlive_reboots_by_the_ledger_alone():
     box = charging()
     box.lease("smart", 5, 9000, box.utc_s, box.utc_s + HOUR_S)

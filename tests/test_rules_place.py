@@ -45,6 +45,14 @@ def test_only_an_approval_ends_it_not_a_power_cut_nor_the_old_network():
     assert not again.resume().refused
 
 
+def test_an_approved_place_stays_approved():
+    box = after_a_power_cut()
+    strangers_for(box, 24)
+    box.approve_place()
+    strangers_for(box, 100)
+    assert "Moved" not in box.refused
+
+
 def test_an_approval_of_a_box_that_stands_where_it_was_changes_nothing():
     assert Player().home().approve_place() == []
 

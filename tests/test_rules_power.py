@@ -100,6 +100,14 @@ def test_after_a_refusal_it_rests_ten_seconds():
     assert box.powered and box.now == opened_at + power.RESTART_MS
 
 
+def test_each_level_is_told_once():
+    box = charging()
+    kinds = [decision[0] for decision in box.lifecycle("suspended")]
+    assert kinds.count(decisions.PILOT_DUTY) == kinds.count(decisions.CONTACTOR) == 1
+    box.follow()
+    assert not [one for one in box.tick() if one[0] >= decisions.LEVELS]
+
+
 def test_another_car_waits_for_nobody():
     box = charging()
     box.lifecycle("suspended")

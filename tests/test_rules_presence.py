@@ -97,6 +97,15 @@ def test_a_power_cut_is_an_absence_since_the_last_heartbeat_however_short():
     assert ended(after)["cause"] == ["power"]
 
 
+def test_a_heartbeat_that_is_older_than_the_ledger_does_not_count():
+    box = Player().home()
+    box.run(1000)
+    told_utc_s = box.state.accounted_utc_s
+    after = box.survivor()
+    after.boot(2, (box.register_wh, told_utc_s - 300, 3))
+    assert begun(after)["from_utc_s"] == told_utc_s
+
+
 def test_an_absence_across_a_power_cut_stays_one_and_adds_its_cause():
     box = Player().home()
     box.link("no wifi")

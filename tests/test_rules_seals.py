@@ -53,6 +53,7 @@ def test_new_seals_need_closed_loops_and_numbers():
     fact = box.last(decisions.SEAL)
     assert (fact["change"], fact["numbers"]) == ("sealed", b"A17 A18")
     assert not box.refused
+    assert (decisions.SEALS_RESET, 1) not in box.tick(), "once"
     box.run(15)
     assert box.powered, "and the car may go on"
 
@@ -97,6 +98,32 @@ def test_an_opening_too_short_for_the_level_is_caught_by_the_latch_and_is_eviden
     box.seal(latched=LID)
     assert told(box) == [(0, LID)] and not box.powered
     assert box.resume().refused == ["TamperDetectionActivated"]
+
+
+def test_a_loose_contact_fills_no_ledger_and_the_last_word_is_true():
+    box = charging()
+    for _ in range(600):
+        box.seal(opened=LID)
+        box.now += 50
+        box.seal()
+        box.now += 50
+    assert len(told(box)) <= 3
+    box.seal(opened=LID)
+    box.wait(120)
+    assert told(box)[-1] == (0, LID)
+    box.seal()
+    box.wait(60)
+    assert told(box)[-1] == (2, LID)
+
+
+def test_sealing_waits_for_no_minute():
+    box = charging()
+    box.seal(opened=LID)
+    box.seal()
+    box.seal(opened=LID)
+    box.seal()
+    box.sealed()
+    assert [change for change, _ in told(box)][-2:] == [2, 3], "closed, then sealed"
 
 
 def test_policy_report_writes_and_charges_on():

@@ -39,6 +39,20 @@ def test_each_end_has_its_reason_and_takes_the_power_first(how, reason):
     assert session.STATUS[end(box)["status"]] == "G"
 
 
+def test_the_reason_of_one_session_is_not_that_of_the_next():
+    box = charging()
+    box.remote_stop()
+    box.read()
+    box.pilot("A")
+    box.follow()
+    box.pilot("C")
+    box.read()
+    box.pilot("A")
+    box.read()
+    assert len(box.of_kind(decisions.SESSION_END)) == 2
+    assert box.stop_reason() == "EVDisconnected"
+
+
 # what the driver said of the meter, and OCMF's letter for the register that is the last known
 @pytest.mark.parametrize(
     ("trouble", "letter"),
@@ -177,6 +191,19 @@ def test_the_current_that_was_is_no_stray_current():
     box.now += 2000
     for _ in range(3):
         stray(box, 16_000)
+    assert not box.refused
+
+
+def test_two_stray_readings_count_in_a_row_alone():
+    box = Player().home()
+    box.now += 6000
+    stray(box, 2000)
+    box.charge()
+    box.run(15)
+    box.pilot("B")
+    box.follow()
+    box.now += 6000
+    stray(box, 2000)
     assert not box.refused
 
 

@@ -44,6 +44,7 @@ FLEETING = (
     "plugged_at 5,"
     "reader_missing 1,tap_a 4,tap_b 4,tap_at 5,unknown_taps 1,unknown_at 5,"
     "seal_open 1,seal_latched 1,seals_known 1,seals_reset 1,"
+    "seal_told 1,seal_told_at 5,"
     "lifecycle_next 1,lifecycle_by 1,lifecycle_reason 1,lifecycle_due 5,"
     "link 1,connected_at 5,away 1,grace_over 1,away_at 5,away_utc_s 4,away_quality 1,"
     "place_watch 1,place_at 5,"
