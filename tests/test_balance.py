@@ -21,11 +21,11 @@ def gap(register_wh, energy_wh=40, meter=METER, from_utc_s=AT):
 
 
 def session_begin(number):
-    return (decisions.SESSION_BEGIN, 1000, METER, number)
+    return (decisions.SESSION_BEGIN, 1000, METER, number, 1, 0, 0, b"")
 
 
 def session_end(number):
-    return (decisions.SESSION_END, 1000, METER, number, 0, AT, 3, 1, 0)
+    return (decisions.SESSION_END, 1000, METER, number, 0, AT, 3, 1, 0, 0)
 
 
 def entries_of(*facts):

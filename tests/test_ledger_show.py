@@ -31,7 +31,7 @@ def story(ledger):
     ledger.clock_set = True
     ledger.fact(decisions.CLOCK, at * 1000 + 250, 0, 0)
     ledger.fact(decisions.GAP_END, START_WH, METER, 0, 0, 0, decisions.GAP_CLOCK)
-    ledger.fact(decisions.SESSION_BEGIN, START_WH, METER, 1)
+    ledger.fact(decisions.SESSION_BEGIN, START_WH, METER, 1, 1, 0, 0, b"")
     ledger.fact(decisions.INTERVAL, START_WH + 2750, METER, 2750, at + 900, 3, 900, 1)
     ledger.fact(decisions.INTERVAL, START_WH + 2800, METER, 50, at + 920, 3, 900, 1)
     ledger.fact(decisions.GAP_BEGIN, START_WH + 2800, METER, at + 920, 3, decisions.GAP_POWER)
@@ -42,7 +42,7 @@ def story(ledger):
     )  # fmt: skip
     ledger.fact(
         decisions.SESSION_END, START_WH + 3000, METER, 1, 3000, at + 300, 3,
-        decisions.REASON_POWER_LOSS, 0,
+        decisions.REASON_POWER_LOSS, 0, 0,
     )  # fmt: skip
     ledger.fact(decisions.FAULT, 6, 0)
     ledger.record(61, b"\x01\x02\x03")
@@ -160,7 +160,7 @@ def test_sessions_and_gaps(stored):
 
 def test_a_session_that_runs_and_a_gap_that_lasts(stored):
     ledger = Ledger(b"\x02" * 32)
-    ledger.fact(decisions.SESSION_BEGIN, START_WH, METER, 9)
+    ledger.fact(decisions.SESSION_BEGIN, START_WH, METER, 9, 1, 0, 0, b"")
     ledger.registers(2)
     ledger.fact(decisions.GAP_BEGIN, START_WH + 500, METER, BOOT_UTC_S, 3, decisions.GAP_METER)
     stored.keep("WB-000002", ledger)
@@ -276,10 +276,10 @@ def test_a_rollover_and_an_exchanged_meter_add_up_apart(tmp_path):
     ledger.clock_set = True
     utc_s = BOOT_UTC_S
     ledger.fact(decisions.METER, 99_999_000, METER, b"a|b|c")
-    ledger.fact(decisions.SESSION_BEGIN, 99_999_000, METER, 1)
+    ledger.fact(decisions.SESSION_BEGIN, 99_999_000, METER, 1, 1, 0, 0, b"")
     ledger.fact(decisions.METER_ROLLOVER, 400, METER, 1400, 100_000_000, utc_s, 3)
     ledger.fact(decisions.INTERVAL, 500, METER, 100, utc_s + 900, 3, 900, 1)
-    ledger.fact(decisions.SESSION_END, 500, METER, 1, 1500, utc_s, 3, 1, 0)
+    ledger.fact(decisions.SESSION_END, 500, METER, 1, 1500, utc_s, 3, 1, 0, 0)
     ledger.fact(decisions.METER_EXCHANGE, 500, METER, 78)
     ledger.fact(decisions.GAP_BEGIN, 500, METER, utc_s + 900, 3, decisions.GAP_EXCHANGE)
     ledger.fact(decisions.METER, 7, 78, b"a|b|d")
