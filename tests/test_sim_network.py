@@ -285,3 +285,41 @@ def test_mosquitto_starts_stops_and_keeps_its_port(mosquitto, tmp_path):
 def test_an_unknown_broker_is_refused(tmp_path):
     with pytest.raises(ValueError, match="broker 'emqx': choose mosquitto, amqtt or any"):
         make_broker("emqx", tmp_path)
+
+
+SCAN = (
+    STATION
+    + """
+    print(attempt(wlan.scan))
+    wlan.active(True)
+    began = time.ticks_ms()
+    for network_ in wlan.scan():
+        print(network_)
+    print("took", time.ticks_diff(time.ticks_ms(), began) > 2000)
+    wlan.connect("nowhere", "key")
+    print("connecting", wlan.scan())
+    wlan.disconnect()
+    wlan.connect("depot", "key")
+    wait(1010)
+    print("joined", [found[0] for found in wlan.scan()])
+"""
+)
+
+
+def test_a_scan_blocks_and_finds_what_is_in_range_but_nothing_while_it_connects():
+    with Box() as box:
+        box.flash(flash_of(SCAN))
+        box.radio.access_points = {"depot": "key"}
+        box.radio.surround(("cafe", ""))
+        box.power_on()
+        box.wait_for(">>> ", timeout_s=20)
+        assert box.log.text().splitlines()[:8] == [
+            "STA must be active",
+            r"(b'depot', b'\x02\x00\x00\x00\x00\x00', 1, -60, 3, False)",
+            r"(b'cafe', b'\x02\x00\x00\x00\x00\x01', 2, -75, 3, False)",
+            r"(b'', b'\x02\x00\x00\x00\x00\x02', 3, -75, 3, False)",
+            "took True",
+            "connecting []",
+            "status 1010",
+            "joined [b'depot', b'cafe', b'']",
+        ]

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -37,6 +37,7 @@ class Scene:
         heap: str = DEFAULT_HEAP,
         speed: int = 1,
         rom: bool = True,
+        config: Mapping[str, object] | None = None,
     ) -> None:
         (directory / "keys").mkdir(mode=0o700)
         self.keys = KeyStore(directory / "keys")
@@ -48,7 +49,7 @@ class Scene:
             broker=broker,
             serial=SERIAL,
             ledger_key=key,
-            config={"interval_s": interval_s},
+            config={"interval_s": interval_s, **(config or {})},
             power=False,
             heap=heap,
             speed=speed,

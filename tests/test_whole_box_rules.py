@@ -1,0 +1,164 @@
+"""Seals, tags and place on the whole box: the real firmware, the simulated board, no back door."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from wallbox.store.taglist import TagList
+
+from host import image
+from host.demo.scene import Scene
+from hw.sim.outside import Output
+from hw.sim.world import World
+from tests.actions import charging, plug
+from tests.conftest import NO_MOSQUITTO
+from tests.mosquitto import mosquitto_path
+from tests.taglists import Entry, send
+
+UID = b"\x04abcdef"
+
+
+def coil(world: World) -> int:
+    """The box's own command, whatever else lets the contactor close."""
+    return world.box.outputs[world.box.pins["CONTACTOR"]].level
+
+
+def colour(world: World) -> tuple[int, ...]:
+    pins = [world.box.pins[f"LAMP_{part}"] for part in ("RED", "GREEN", "BLUE")]
+    return tuple(world.box.outputs.get(pin, Output()).level for pin in pins)
+
+
+def scene_with(tmp_path, **config: object) -> Scene:
+    if mosquitto_path() is None:
+        pytest.skip(NO_MOSQUITTO)
+    return Scene(tmp_path, "mosquitto", interval_s=2, meter="sdm630", config=config)
+
+
+def facts(scene: Scene, kind: str) -> list[dict]:
+    return [entry.fields for entry in scene.entries() if entry.kind == kind]
+
+
+def begin(scene: Scene) -> None:
+    scene.world.mains.restore()
+    plug(scene)
+    scene.wait(lambda: charging(scene), 30, "charging")
+    scene.wait(lambda: scene.status.get("session"), 10, "session told")
+
+
+def test_an_opened_seal_ends_the_charge_at_once_and_stays_broken_over_power_cuts(tmp_path):
+    with scene_with(tmp_path) as scene:
+        world = scene.world
+        world.seal.interlock = False  # the firmware alone
+        begin(scene)
+        began = time.monotonic()
+        world.seal.open("lid")
+        world.box.wait_until(lambda: coil(world) == 0, 5, "coil off")
+        print(f"{1000 * (time.monotonic() - began):.1f} ms to the coil")
+        scene.wait(lambda: scene.status.get("why") == "TamperDetectionActivated", 10, "refusal")
+        scene.wait(lambda: colour(world) == (1, 0, 0), 5, "red lamp")
+        assert scene.status["seals"] == {"open": ["lid"], "broken": ["lid"]}
+        assert "seal" in scene.status["en"] and "plombe" in scene.status["da"]
+        world.seal.close("lid")
+        scene.wait(lambda: scene.status["seals"]["open"] == [], 10, "closed")
+        world.mains.cut()
+        world.mains.restore()
+        scene.wait(lambda: scene.status.get("boot") == 2, 30, "second boot")
+        assert scene.status["seals"]["broken"] == ["lid"]
+        seal = "TamperDetectionActivated"
+        scene.wait(lambda: scene.status["refusals"] == [seal], 20, "nothing but the seal")
+        assert scene.status["why"] == seal and coil(world) == 0
+        told = [(fact["change"], fact["loops"]) for fact in facts(scene, "SEAL")]
+        assert told == [("opened", ["lid"]), ("closed", ["lid"])], "nothing twice"
+
+
+def test_a_seal_that_is_opened_without_power_is_found_at_the_next_boot(tmp_path):
+    with scene_with(tmp_path) as scene:
+        world = scene.world
+        begin(scene)
+        world.mains.cut()
+        world.seal.open("terminal_cover")
+        world.seal.close("terminal_cover")
+        assert world.seal.latched == {"terminal_cover"}
+        world.mains.restore()
+        scene.wait(lambda: scene.status.get("boot") == 2, 30, "second boot")
+        assert scene.status["seals"] == {"open": [], "broken": ["terminal cover"]}
+        scene.wait(lambda: facts(scene, "SEAL"), 10, "the fact")
+        (fact,) = facts(scene, "SEAL")
+        assert (fact["change"], fact["loops"]) == ("opened without power", ["terminal cover"])
+        assert not charging(scene)
+
+
+def test_the_loops_in_the_contactors_path_need_no_firmware():
+    with World(broker=None, config={"seals": {"policy": "report"}}) as world:
+        world.car.plug()
+        world.car.request_power()
+        world.box.wait_until(lambda: world.car.power_w > 0, 20, "charging")
+        world.seal.open()
+        world.box.wait_until(lambda: not world.contactor.closed, 5, "contactor open")
+
+
+def test_with_another_policy_and_its_jumper_the_session_is_finished(tmp_path):
+    with scene_with(tmp_path, seals={"policy": "pause"}) as scene:
+        world = scene.world
+        world.seal.interlock = False
+        begin(scene)
+        world.seal.open("lid")
+        scene.wait(lambda: facts(scene, "SEAL"), 10, "the fact")
+        assert charging(scene)
+        world.car.unplug()
+        scene.wait(lambda: scene.status.get("why") == "TamperDetectionActivated", 20, "refusal")
+        plug(scene)
+        scene.wait(lambda: scene.status.get("state") == "Faulted", 10, "no new session")
+        assert not charging(scene)
+
+
+def listed(folder, key: bytes, uid: bytes, limit_ma: int) -> bytes:
+    """The file of a list with this tag."""
+    tags = TagList(str(folder / "tags.bin"), key)
+    tags.mount()
+    send(tags, [Entry(tags.hash(uid, len(uid)), limit_ma=limit_ma)], version=1)
+    return (folder / "tags.bin").read_bytes()
+
+
+def test_a_tag_starts_and_stops_and_an_unknown_one_does_neither(tmp_path):
+    reader = {"fitted": True, "mode": "required"}
+    with scene_with(tmp_path, reader=reader) as scene:
+        world = scene.world
+        key = scene.keys.load(world.serial)
+        files = {"tags.bin": listed(tmp_path, key, UID, limit_ma=10_000)}
+        config = world.default_config("sdm630") | {"interval_s": 2, "reader": reader}
+        world.box.flash(
+            image.build_flash(config, serial=world.serial, ledger_key=key, files=files)
+        )
+        world.mains.restore()
+        plug(scene)
+        scene.wait(lambda: scene.status.get("why") == "WaitingForTag", 30, "waits for a tag")
+        assert not charging(scene) and scene.status["reader"]["works"]
+        world.tag.present(b"\x01\x02\x03\x04")
+        scene.wait(lambda: colour(world) == (1, 0, 0), 5, "red flash")
+        world.tag.remove()
+        scene.wait(lambda: facts(scene, "TAG"), 10, "the unknown tag told")
+        time.sleep(1)
+        world.tag.present(UID)
+        scene.wait(lambda: charging(scene), 20, "charging by the tag")
+        world.tag.remove()
+        scene.wait(lambda: scene.status.get("limit_by") == "tag", 10, "the tag's limit")
+        assert world.car.offered_a == pytest.approx(10, abs=0.1)
+        time.sleep(3.2)  # the core's dead time
+        world.tag.present(UID)
+        scene.wait(lambda: not charging(scene), 20, "stopped by the tag")
+        scene.wait(lambda: scene.sums().sessions[-1].reason == "Local", 20, "session ended")
+        verdicts = [(fact["verdict"], fact["action"]) for fact in facts(scene, "TAG")]
+        assert verdicts == [("Invalid", "none"), ("Accepted", "start"), ("Accepted", "stop")]
+        assert all(UID.hex() not in str(fact) for fact in facts(scene, "TAG"))
+
+
+def test_a_box_that_was_carried_away_is_refused(tmp_path):
+    config = {"place": {"relocate_after_h": 1}}
+    with World(broker=None, speed=400, config=config) as world:
+        world.net.networks("cafe", "neighbour")
+        world.box.set_radio(False)
+        world.mains.cut()
+        world.mains.restore()
+        world.box.wait_until(lambda: colour(world) == (1, 1, 0), 60, "steady yellow: refused")
