@@ -85,7 +85,9 @@ class Story:
     def plug(self) -> Story:
         self.session += 1
         self.session_wh = self.register_wh
-        self.fact(decisions.SESSION_BEGIN, self.register_wh, METER, self.session)
+        self.fact(
+            decisions.SESSION_BEGIN, self.register_wh, METER, self.session, 1, 0, 0, b""
+        )
         return self
 
     def unplug(self) -> Story:

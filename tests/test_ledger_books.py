@@ -52,7 +52,7 @@ def test_a_register_that_rolls_over_and_a_new_meter_are_in_order():
     story.fact(decisions.METER_ROLLOVER, 50, METER, 250, 100_000_000, story.utc_s, 3)
     story.register_wh = 50
     story.interval()
-    end = (decisions.SESSION_END, 300, METER, 1, 500, story.utc_s, 3, 1, 0)
+    end = (decisions.SESSION_END, 300, METER, 1, 500, story.utc_s, 3, 1, 0, 0)
     story.fact(*end)
     story.fact(decisions.METER_EXCHANGE, 300, METER, 4712)
     assert report_of(story.image()).whole, told(report_of(story.image()))
