@@ -1,12 +1,15 @@
-"""Sectors that fail around a power cut, and work again later: what was promised stays."""
+"""Recoveries that the torture meets too seldom to rely on it: each rule as an example."""
 
 import pytest
+from wallbox.store.scan import pack_mark
 
 from hw.sim.flash_faults import (
     ERASE_IGNORED,
+    NEARLY,
     PREFIX,
     PROGRAM_FAILS,
     PROGRAM_IGNORED,
+    WEAK,
     WHOLE,
     FaultyFlash,
     PowerCut,
@@ -78,3 +81,43 @@ def test_a_record_that_cannot_be_made_firm_is_given_up():
     assert ring.next_sequence == 4
     fill(ring, 1)
     assert sequences(mounted(flash)) == [1, 2, 3, 4]
+
+
+def test_an_interrupted_header_is_made_firm_or_erased():
+    interrupted = 0
+    for seed in range(40):
+        flash = FaultyFlash(8 * SECTOR, seed)
+        ring = mounted(flash)
+        fill(ring, PER_SECTOR)
+        cut(flash, ring, 3, NEARLY)
+        interrupted += flash.is_weak()
+        assert mounted(flash).head == 1
+        assert not flash.is_weak()
+    assert interrupted > 20
+
+
+def test_without_room_for_a_mark_the_next_sector_is_entered():
+    """Nothing may be written behind the cut, and nothing says so but the next header."""
+    flash = FaultyFlash(8 * SECTOR)
+    ring = mounted(flash)
+    fill(ring, PER_SECTOR - 4)
+    cut(flash, ring, 1, WEAK)
+    assert mounted(flash).head == 1
+
+
+def test_an_earlier_mark_that_turns_up_late_cannot_void_what_was_believed_since():
+    """An earlier start did not believe record 123, and was cut in the mark that says so. This one
+    believes it, and has no room for a mark behind that one."""
+    flash = FaultyFlash(8 * SECTOR)
+    ring = mounted(flash)
+    fill(ring, 122)
+    newest_at = RECORDS_AT + 122 * 32
+    cut(flash, ring, 1, WHOLE)
+    ring = mounted(flash)
+    assert (ring.next_sequence, ring.head) == (124, 1)
+    mark = bytearray(8)
+    pack_mark(mark, newest_at)
+    there = bytearray(8)
+    flash.read_into(newest_at + 128, there)
+    flash.load(newest_at + 128, bytes(a & b for a, b in zip(there, mark, strict=True)))
+    assert sequences(mounted(flash)) == list(range(1, 124))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -66,6 +67,17 @@ def test_a_ring_that_does_not_hold_is_told_with_the_line_that_repeats_it(tmp_pat
     assert again.stderr.splitlines()[-2:] == [told, repeat]
     assert "Traceback" in again.stderr  # one run alone shows the way there
     assert torture("--cuts", "500", "--seed", seed).returncode == 0
+
+
+def test_ctrl_c_ends_it_with_the_counts_so_far():
+    line = [sys.executable, "-m", "tests.torture", "--cuts", "1000000000", "--jobs", "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, cwd=ROOT, **pipes) as running:
+        assert running.stderr.readline().startswith("seed ")
+        running.send_signal(signal.SIGINT)
+        counted, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert counted.startswith("cuts: ")
 
 
 def test_make_hands_the_numbers_on():

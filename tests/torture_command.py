@@ -147,11 +147,11 @@ def run(
         out.no_color = error.no_color = True
     first = secrets.randbelow(2**31) if seed is None else seed
     jobs = jobs or cores()
-    error.print(f"seed {first}, {cuts:,} cuts, {lane.value}, {jobs} at a time", highlight=False)
     began = time.monotonic()
     totals: list[int] = []
     stopped = False
     try:
+        error.print(f"seed {first}, {cuts:,} cuts, {lane.value}, {jobs} at a time", highlight=False)
         with _progress() as progress:
             task = progress.add_task("power cuts", total=cuts, rate="")
             for counts in runs(lane, first, cuts, jobs):
