@@ -118,6 +118,12 @@ def test_leaving_service_takes_the_power_then_reads_then_writes():
     assert box.stop_reason() == "DeAuthorized"
 
 
+def test_an_idle_box_is_read_once_more_before_it_leaves():
+    box = Player().home()
+    assert (decisions.METER_WANTED, 1) in box.lifecycle("decommissioned")
+    assert now(box) == "in service"
+
+
 def test_a_silent_meter_delays_leaving_by_ten_seconds_and_no_more():
     box = Player().home()
     box.send(events.METER_SILENT, 1)

@@ -58,6 +58,19 @@ def test_a_short_outage_is_not_written():
     assert not [fact for fact in box.facts[before:] if fact[0] == decisions.ABSENCE_BEGIN]
 
 
+def test_each_absence_is_told_once_and_the_next_one_anew():
+    box = Player().home()
+    for number in (1, 2, 3):
+        box.link("lost")
+        box.run(100)
+        left_utc_s = box.utc_s - 100
+        box.link("delivered")
+        box.link("delivered")
+        told = (len(box.of_kind(decisions.ABSENCE_BEGIN)), len(box.of_kind(decisions.ABSENCE_END)))
+        assert told == (number, number) and begun(box)["from_utc_s"] == left_utc_s
+        box.run(1000)
+
+
 def test_causes_that_follow_each_other_are_one_absence():
     box = Player().home()
     box.link("no wifi")

@@ -233,6 +233,16 @@ def test_a_register_that_leaps_is_not_believed():
     assert not box.refused
 
 
+@pytest.mark.parametrize("correction_s", [-1, 0, 1])
+def test_a_clock_that_is_right_is_no_news(correction_s):
+    box = charging()
+    for _ in range(3):
+        box.run(500, power_w=11_000)
+        before = len(box.facts)
+        box.clock(box.utc_s + correction_s)
+        assert len(box.facts) == before
+
+
 def test_a_clock_from_another_age_is_not_believed():
     box = charging()
     for utc_s, quality in ((2**32, 3), (2**38, 3), (UTC_S + 9999, 4), (UTC_S + 9999, 200)):
