@@ -94,7 +94,7 @@ class Story:
         energy_wh = self.register_wh - self.session_wh
         self.fact(
             decisions.SESSION_END, self.register_wh, METER, self.session, energy_wh, UTC_S, 3,
-            decisions.REASON_EV_DISCONNECTED, 0,
+            decisions.REASON_EV_DISCONNECTED, 0, 0,
         )  # fmt: skip
         return self
 
