@@ -4,6 +4,7 @@ from wallbox.agent import Agent
 from wallbox.core import events
 from wallbox.inbox import Inbox
 from wallbox.sampling import Sampling
+from wallbox.store.leasefile import LeaseFile
 from wallbox.store.ledger import Ledger
 from wallbox.store.trace import Trace
 
@@ -93,10 +94,10 @@ class Player:
         self.meter = Meter(lambda: self.now)
         self.contactor = self.pilot = self.lamp = Switches()
         self.sampling = Sampling(self.meter, self.inbox, lambda: self.agent.state.contactor == 1)
-        self.agent = Agent(self.inbox, self.ledger, self.trace, self, 1)
-        config = [events.CONFIG, 1, 16_000, 900, bytes(8)]
+        self.agent = Agent(self.inbox, self.ledger, self.trace, self, 1, LeaseFile(path + ".leases"))
+        config = [events.CONFIG, 1, 16_000, 900, 0, 2, 0, 72, 24, 2, 0, bytes(8)]
         boot = [events.BOOT, 1, events.POWER_UP, 0, 0, 0, 0, b"1.0"]
-        self.agent.recover(config + [0] * 8, boot + [0] * 5, 0)
+        self.agent.recover((config + [0], boot + [0] * 5), 0)
         self.send(events.CLOCK, UTC_S * 1000, 3)
         self.send(events.METER_IDENTITY, 42, b"maker|model|1")
 

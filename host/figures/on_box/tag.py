@@ -14,7 +14,7 @@ from hw.sim.flash import NorFlash, Partition
 from hw.sim.tagcards import Card
 from hw.sim.tagreader import Bus, TagReader
 
-SIZE = 448 * 1024  # the vfs partition
+SIZE = 384 * 1024  # the vfs partition
 TAGS = 1000
 KEY = bytes(range(32))
 LIST = "/lfs/tags"
