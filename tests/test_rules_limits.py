@@ -138,6 +138,15 @@ def test_a_plan_of_32_periods_fits_and_no_more():
     assert box.lease("smart", 99, 6000, box.utc_s, box.utc_s + 900), "there is room again"
 
 
+def test_a_full_plan_can_still_be_changed():
+    box = charging()
+    for number in range(1, 33):
+        box.lease("smart", number, 10_000, box.utc_s, box.utc_s + HOUR_S)
+    for number in (1, 32):
+        assert box.lease("smart", number, 7000, box.utc_s, box.utc_s + HOUR_S)
+    assert box.sources["smart"] == 7000
+
+
 def test_a_full_table_still_takes_the_successor_of_a_grid_limit():
     box = charging()
     grid(box, 1, 6000)
@@ -303,3 +312,18 @@ def test_two_limits_at_once_do_not_confuse_the_record():
         watts(box, 4100)
     told = box.last(decisions.LIMIT)
     assert told["lease"] == 1 and told["reached_s"] == 10 and told["withheld_wh"] > 6000
+
+
+def test_the_record_of_one_limit_is_not_told_of_another():
+    box = charging()
+    watts(box, 11_000)
+    grid(box, 1, 6000)
+    box.lease("protection", 2, 6000, box.utc_s, box.utc_s + 2 * HOUR_S)
+    for _ in range(30):
+        box.now += 10_000
+        watts(box, 4100)
+    box.lease_end(2)
+    told = box.last(decisions.LIMIT)
+    assert (told["lease"], told["reached_s"], told["withheld_wh"]) == (2, 0, 0)
+    box.lease_end(1)
+    assert box.last(decisions.LIMIT)["withheld_wh"] > 500

@@ -144,6 +144,7 @@ def test_an_approved_exchange_ends_the_session_at_the_last_register_of_the_old_m
     box.approve_meter(77)
     exchange = box.last(decisions.METER_EXCHANGE)
     assert end(box)["register_wh"] == exchange["register_wh"] == last_wh
+    assert box.stop_reason() == "Other"
 
 
 def test_a_stopped_session_is_over_until_the_car_is_unplugged():
