@@ -170,13 +170,15 @@ class Box:
 
     async def sense(self) -> None:
         while True:
+            self.senses.service_seals(self.clock.now())
+            await asyncio.sleep_ms(_SENSE_MS // 2)
             now = self.clock.now()
             self.senses.service(now)
             self.lamp.service(now)
             due = now >= self.agent.state.due and not self.agent.halted
             if due and self.inbox.claim(events.TICK):
                 self.inbox.commit()
-            await asyncio.sleep_ms(_SENSE_MS)
+            await asyncio.sleep_ms(_SENSE_MS // 2)
 
     async def read_tags(self) -> None:
         while True:

@@ -52,11 +52,15 @@ class Senses:
         if self._seals.news:  # opened in between
             self._seal_opened()
 
-    def service(self, now: int) -> None:
-        """Call every 20 ms."""
+    def service_seals(self, now: int) -> None:
+        """Call every 20 ms or less."""
         self._seals.service(now)
         if self._seals.news:
             self._inbox.wake()
+
+    def service(self, now: int) -> None:
+        """Call every 20 ms."""
+        self.service_seals(now)
         self._pilot.sample()
         if self._pilot.letter != self._letter:
             self._tell_pilot()

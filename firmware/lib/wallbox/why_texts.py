@@ -100,7 +100,10 @@ def sentence(texts: str, name: str, by: str, limit_a: int, until_utc_s: int) -> 
 
 
 def _line(texts: str, name: str) -> str:
-    for line in texts.split("\n"):
-        if line.startswith(name + " "):
-            return line[len(name) + 1 :]
-    return name
+    """Looks without cutting the text into lines: on the box that would be garbage."""
+    begin = 0 if texts.startswith(name + " ") else texts.find("\n" + name + " ") + 1
+    if begin == 0 and not texts.startswith(name + " "):
+        return name
+    begin += len(name) + 1
+    end = texts.find("\n", begin)
+    return texts[begin:end] if end >= 0 else texts[begin:]
