@@ -69,6 +69,14 @@ def test_a_car_that_waited_an_hour_still_starts_by_tap():
     assert box.powered
 
 
+def test_the_hour_of_waiting_begins_with_the_plug():
+    box = home()
+    box.run(2 * access.TAG_MS // 1000, read_s=140)
+    box.charge()
+    box.run(60)
+    assert box.status == "Preparing"
+
+
 def test_a_tag_held_too_long_is_no_second_tap():
     box = home()
     box.charge()

@@ -147,6 +147,27 @@ def test_an_approved_exchange_ends_the_session_at_the_last_register_of_the_old_m
     assert box.stop_reason() == "Other"
 
 
+def test_after_an_approved_exchange_all_is_as_before():
+    box = charging()
+    box.identity(77)
+    box.run(60)
+    box.approve_meter(77)
+    box.identity(77)
+    gaps = len(box.of_kind(decisions.GAP_BEGIN))
+    box.run(3600, power_w=11_000)
+    assert box.powered and len(box.of_kind(decisions.GAP_BEGIN)) == gaps
+    assert len(box.of_kind(decisions.SESSION_BEGIN)) == 2
+
+
+def test_a_car_that_stayed_through_a_power_cut_and_leaves_later_ends_by_leaving():
+    box = charging().resume()
+    box.pilot("C")
+    box.run(60, power_w=11_000)
+    box.pilot("A")
+    box.read()
+    assert box.stop_reason() == "EVDisconnected"
+
+
 def test_a_stopped_session_is_over_until_the_car_is_unplugged():
     box = charging()
     box.remote_stop()
