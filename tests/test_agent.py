@@ -74,6 +74,7 @@ class Bench:
         self.sectors = sectors
         self.config = {**CONFIG, **(config or {})}
         self.leases = bytearray()
+        self.latched = 0
         self.flash = FaultyFlash(2 * sectors * SECTOR, seed)
         self.register_wh = 1_000_000
         self.heartbeat: tuple[int, int, int] | None = None
@@ -106,7 +107,7 @@ class Bench:
             events.unpack_into(reading, heartbeat[0], 0, len(heartbeat[0]))
             boot[3:7] = [1, reading[1], heartbeat[3], heartbeat[4]]
         config = [events.CONFIG, *self.config.values(), bytes(8)]
-        self.agent.recover((config, boot, [events.SEAL, 0, 0]), self.now)
+        self.agent.recover((config, boot, [events.SEAL, 0, self.latched]), self.now)
 
     def send(self, kind: int, *values: int | bytes) -> None:
         event = [kind, *values] + [0] * (events.MAX_FIELDS - 1 - len(values))
@@ -172,6 +173,47 @@ def test_the_contactor_opens_before_anything_is_written():
     assert bench.agent.ledger.next_sequence == before + 1
 
 
+def test_a_seal_opens_the_contactor_first_and_new_seals_reset_the_latches():
+    bench = Bench()
+    bench.ready()
+    bench.charge()
+    before = bench.agent.ledger.next_sequence
+    bench.send(events.SEAL, 1, 0)
+    assert ("contactor", 0, before) in bench.drivers.log
+    assert ("lamp", status.SEAL_BROKEN, before + 1) in bench.drivers.log
+    bench.send(events.CONTACTOR, 0)
+    bench.now += 60_000
+    bench.send(events.SEAL, 0, 0)
+    bench.send(events.SEALED, b"A-1 A-2")
+    assert [what for what, _, _ in bench.drivers.log].count("latches") == 1
+    bench.now += 10_000
+    bench.read()
+    assert bench.drivers.closed == 1
+
+
+def test_a_latch_that_is_set_at_the_boot_is_a_broken_seal():
+    bench = Bench()
+    bench.ready()
+    bench.latched = 2
+    bench.boot()
+    assert bench.agent.state.seal_broken == 2
+    bench.latched = 0
+    bench.boot()
+    bench.ready()
+    bench.charge()
+    assert bench.agent.state.seal_broken == 2 and bench.drivers.closed == 0
+    changes = [fact for fact in bench.facts() if fact[0] == decisions.SEAL]
+    assert [fact[3:5] for fact in changes] == [[1, 2]], "opened without power, told once"
+
+
+def test_a_tap_is_answered_at_the_lamp():
+    bench = Bench(config={"mode": 1})
+    bench.ready()
+    bench.send(events.TAG, 3, 0, 0, 0, 0, 0, 7, b"stranger")
+    bench.send(events.TAG, 0, 0, 5, 0, 0, 0, 7, b"neighbou")
+    assert [value for what, value, _ in bench.drivers.log if what == "answer"] == [0, 1]
+
+
 def test_a_flash_that_fails_stops_the_charge_and_no_grant_follows(capsys):
     bench = Bench()
     bench.ready()
@@ -222,6 +264,43 @@ def test_a_full_ledger_ends_what_runs_begins_nothing_and_goes_on_when_read():
     assert accounted_wh(bench.facts()) == bench.agent.state.accounted_wh - 1_000_000
 
 
+def test_a_full_ledger_refuses_a_new_session_after_a_reboot_too():
+    bench = Bench(sectors=16)
+    bench.ready()
+    while not bench.agent.state.ledger_full:
+        bench.quarter()
+        bench.agent.tell_ledger()
+        if bench.agent.inbox.take():
+            bench.agent.take(bench.agent.inbox.take(), bench.now)
+            bench.agent.inbox.release()
+    for _ in range(3):
+        bench.boot()
+        bench.ready()
+        bench.charge()
+        assert bench.drivers.closed == 0
+        assert refusals.names(bench.agent.state.refusals) == ["LedgerFull"]
+    assert decisions.SESSION_BEGIN not in [fact[0] for fact in bench.facts()]
+
+
+def test_the_reserve_of_a_full_ledger_outlasts_many_power_cuts():
+    bench = Bench(sectors=128)
+    bench.ready()
+    while not bench.agent.state.ledger_full:
+        bench.quarter()
+        bench.agent.tell_ledger()
+        if bench.agent.inbox.take():
+            bench.agent.take(bench.agent.inbox.take(), bench.now)
+            bench.agent.inbox.release()
+    boots = 0
+    while not bench.agent.halted and boots < 500:
+        bench.boot()
+        bench.ready()
+        boots += 1
+    assert boots >= 60, boots
+    configurations = [fact for fact in bench.facts() if fact[0] == decisions.CONFIGURATION]
+    assert len(configurations) == 1, "what has not changed is no news worth the reserve"
+
+
 def test_when_nothing_can_be_written_any_more_the_books_still_close_after_the_operator_has_read():
     bench = Bench(sectors=4)
     bench.ready()
@@ -230,8 +309,8 @@ def test_when_nothing_can_be_written_any_more_the_books_still_close_after_the_op
         bench.quarter()
     assert bench.drivers.closed == 0
     state = bench.agent.state
-    assert refusals.names(state.refusals) == ["LedgerFailure"]
-    assert status.NAMES[status.of(state)] == "Faulted" and state.contactor == 0
+    assert refusals.names(state.refusals) == ["LedgerFull"]
+    assert status.NAMES[status.of(state)] == "SuspendedEVSE" and state.contactor == 0
     bench.acknowledge()
     bench.recover(events.RESUMED)
     bench.ready()

@@ -190,7 +190,7 @@ def test_a_box_without_its_key_writes_nothing_and_can_be_provisioned(scene):
 
 
 def test_a_lack_of_memory_is_counted_and_latched_and_never_a_loop():
-    with World(broker=None, heap="56wK", rom=False) as world:  # far too little for copies
+    with World(broker=None, heap="56wK") as world:
         world.box.wait_for("fault: the agent failed 3 times in a row", 20)
         assert world.box.boots == 4
         world.box.wait_for("MemoryError")

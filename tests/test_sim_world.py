@@ -214,6 +214,44 @@ def test_seal_loops_open_and_close(world):
         world.seal.open("door")
 
 
+def latches(world: World) -> str:
+    mark = world.box.log.position
+    do(world, "print('latches', Pin(35, Pin.IN)(), Pin(36, Pin.IN)())")
+    return world.box.wait_for(r"^latches (\d \d)", since=mark)[1]
+
+
+def test_a_seals_latch_is_set_without_power_and_reset_by_a_pulse_once_its_loop_is_closed(world):
+    assert latches(world) == "0 0"
+    world.mains.cut()
+    world.seal.open("terminal_cover")
+    world.seal.close("terminal_cover")
+    mark = world.box.log.position
+    world.mains.restore()
+    world.box.wait_for("bench ready(.|\n)*>>> ", since=mark)
+    assert latches(world) == "0 1" and world.seal.latched == {"terminal_cover"}
+    world.seal.open("lid")
+    assert latches(world) == "1 1"
+    do(world, "reset = Pin(21, Pin.OUT, value=1); reset(0)")
+    until(world, lambda: world.seal.latched == {"lid"})
+    world.seal.close("lid")
+    do(world, "reset(1); reset(0)")
+    until(world, lambda: not world.seal.latched)
+    assert latches(world) == "0 0"
+
+
+def test_an_open_loop_opens_the_contactor_whatever_its_coil_says_unless_the_jumper_is_set(world):
+    do(world, "coil(1)")
+    until(world, lambda: world.contactor.closed)
+    world.seal.open("lid")
+    until(world, lambda: not world.contactor.closed)
+    world.seal.interlock = False
+    until(world, lambda: world.contactor.closed)
+    world.seal.interlock = True
+    until(world, lambda: not world.contactor.closed)
+    world.seal.close("lid")
+    until(world, lambda: world.contactor.closed)
+
+
 def test_the_meter_answers_on_the_bus(world):
     """A request for two registers from address 1: the answer is a Modbus frame of nine bytes."""
     do(world, "uart = UART(2, 9600, tx=17, rx=16)")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +13,21 @@ from host.demo.story import settled
 from host.figures.figure import Figure
 
 SPEED = 30
+HEAP = "112wK"
 GOAL = "56wK"
 _HOUR_S = 3600
 _POLL_S = 1
 
 
-@dataclass(frozen=True)
-class Variant:
-    """Where the firmware's modules lie, and the smallest heap (in steps of 4wK) that is enough."""
-
-    name: str
-    rom: bool
-    heap: str
-
-
-COPIED = Variant("from LittleFS", rom=False, heap="112wK")
-IN_PLACE = Variant("from ROMFS", rom=True, heap="76wK")
-
-
-def _start(directory: str, speed: int, variant: Variant = COPIED) -> Scene:
+def _start(directory: str, speed: int) -> Scene:
     return Scene(
         Path(directory),
         "mosquitto",
         900,
         "em340",
-        heap=variant.heap,
+        heap=HEAP,
         speed=speed,
-        rom=variant.rom,
+        config={"reader": {"fitted": True}},
     )
 
 
@@ -64,20 +50,12 @@ def heap_after_boot() -> dict[str, int]:
 
 
 def hour() -> list[Figure]:
-    """3,600 polls, their intervals and their messages, in the firmware's own time; both variants
-    at the same time.
+    """3,600 polls, their intervals and their messages, in the firmware's own time, with a reader
+    that is polled too.
     """
-    with ThreadPoolExecutor() as pool:
-        return [one for figures in pool.map(_hour, (COPIED, IN_PLACE)) for one in figures]
-
-
-def _hour(variant: Variant) -> list[Figure]:
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        _start(directory, SPEED, variant) as scene,
-    ):
+    with tempfile.TemporaryDirectory() as directory, _start(directory, SPEED) as scene:
         scene.world.mains.restore()
-        scene.wait(lambda: _online(scene), 60, f"{variant.name}: box online")
+        scene.wait(lambda: _online(scene), 60, "box online")
         booted = _heap(scene)["minimum"]
         scene.world.car.plug()
         scene.world.car.request_power()
@@ -85,32 +63,24 @@ def _hour(variant: Variant) -> list[Figure]:
         scene.wait(
             lambda: scene.world.meter.sim.answers - answers >= _HOUR_S // _POLL_S,
             4 * _HOUR_S / SPEED,
-            f"{variant.name}: 3,600 polls",
+            "3,600 polls",
         )
         scene.world.car.unplug()
-        scene.wait(
-            lambda: settled(scene), 2 * 900 / SPEED + 30, f"{variant.name}: all acknowledged"
-        )
+        scene.wait(lambda: settled(scene), 2 * 900 / SPEED + 30, "all acknowledged")
         balance = draw_up(scene)
         if scene.world.box.boots != 1:
-            raise RuntimeError(f"{variant.name}: the box was reset:\n{scene.world.box.tail()}")
-        return _figures(
-            variant, scene.status, booted, balance.as_dict(), scene.world.meter.sim.answers
-        )
+            raise RuntimeError(f"the box was reset:\n{scene.world.box.tail()}")
+        return _figures(scene.status, booted, balance.as_dict(), scene.world.meter.sim.answers)
 
 
 def _figures(
-    variant: Variant,
-    status: dict[str, Any],
-    booted: int,
-    balance: dict[str, int | bool],
-    polls: int,
+    status: dict[str, Any], booted: int, balance: dict[str, int | bool], polls: int
 ) -> list[Figure]:
-    total = _words(variant.heap)
+    total = _words(HEAP)
     lowest = status["heap"]["minimum"]
     need = total - lowest
     told: tuple[tuple[str, float, str, str, float | None], ...] = (
-        ("heap in use after boot", total - booted, "B", f"of {total} in {variant.heap}", None),
+        ("heap in use after boot", total - booted, "B", f"of {total} in {HEAP}", None),
         ("heap in use at peak", need, "B",
          f"the goal is {GOAL}; {lowest} B were free at the least", _words(GOAL)),
         ("largest free block at the end", status["heap"]["largest"], "B", "", None),
@@ -121,14 +91,9 @@ def _figures(
         ("difference of the books", abs(balance["difference_wh"]), "Wh", "", 0),
         ("events discarded", status["discarded_events"], "", "", 0),
     )  # fmt: skip
-    charged = Figure(
-        f"{variant.name}: measured", balance["meter_wh"], "Wh", "an hour at 11 kW", least=10_000
-    )
+    charged = Figure("measured", balance["meter_wh"], "Wh", "an hour at 11 kW", least=10_000)
     return [
-        *(
-            Figure(f"{variant.name}: {name}", value, unit, note, most=most)
-            for name, value, unit, note, most in told
-        ),
+        *(Figure(name, value, unit, note, most=most) for name, value, unit, note, most in told),
         charged,
     ]
 

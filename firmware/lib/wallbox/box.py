@@ -29,8 +29,8 @@ class Box:
 
     def __init__(self, watchdog, key: bytes):
         self.watchdog = watchdog
-        self.values, self.config_error = build.configuration()
-        values = self.values
+        values, self.config_error = build.configuration()
+        self._config_event = values["event"]
         self.contactor = build.build_contactor()
         self.pilot = build.build_pilot()
         self.lamp = build.build_lamp()
@@ -122,7 +122,7 @@ class Box:
         now = self.clock.now()
         heartbeat = self._heartbeat()
         boot = [events.BOOT, self.agent.boot, cause] + list(heartbeat) + [version.BYTES]
-        self.agent.recover((self.values["event"], boot, self.senses.seal_event()), now)
+        self.agent.recover((self._config_event, boot, self.senses.seal_event()), now)
         state = self.agent.state
         if state.meter_id and not state.meter_next:
             known_wh = max(state.accounted_wh, state.session_begin_wh, heartbeat[1])
@@ -225,7 +225,7 @@ class Box:
         if now - self._marked_at >= _WATERMARK_MS:
             self._marked_at = now
             self.ledger.flush_acknowledged()
-        if self.sampling.meter.idle:
+        if self.sampling.meter.idle and not self.seals.news:
             self._use_idle_time()
         self.agent.tell_ledger()
         if self.agent.halted and now - self._recovered_at >= _RECOVER_MS:
