@@ -35,7 +35,7 @@ for name, value in dict(
     setattr(state, name, value)
 state.limits[:] = [U24 - 1] * 7
 ledger = Part(next_sequence=U32, acknowledged=U32, fill_permille=1000, damaged=U32)
-agent = Part(state=state, ledger=ledger, boot=0xFFFF, inbox=Part(discarded=U32))
+agent = Part(state=state, ledger=ledger, boot=0xFFFF, inbox=Part(discarded=U32), trace_failed=False)
 report.clock.utc_s = lambda state, now: U32
 report.why.status.of = lambda state: 3  # the longest of the names
 tags = Part(reader=Part(works=0), tags=Part(version=U32))

@@ -2,9 +2,15 @@
 
 from .core import clock as core_clock
 from .core import decisions, engine, events
-from .store import StoreError
+from .core.rules import storage
+from .store import LedgerFull, StoreError
+from .store.ledger import LONGEST
+from .store.record import LENGTH_MIN
 
 FULL_PERMILLE = 970  # the rest is kept for what a running session still has to write
+
+
+assert engine.SNAPSHOT_SIZE <= LONGEST - LENGTH_MIN, "LASTING in core/state.py is too long"
 
 
 class Agent:
@@ -49,7 +55,9 @@ class Agent:
         engine.recall(self.state, (decisions.STATE, snapshot), 0, 0)
         self.state.leases[:] = self._durable.leases
         self.halted = False
-        self._ledger_told = -1
+        fill_permille, full = self._fill()  # a full ledger refuses from the first moment on
+        self._ledger_told = fill_permille // 10 * 2 + full
+        self.take([events.LEDGER, fill_permille, full, 0], now)
         for event in beginning:
             self.take(event, now)
 
@@ -84,8 +92,7 @@ class Agent:
 
     def tell_ledger(self) -> None:
         """Offers the ledger's fill level to the core, when it has moved."""
-        fill_permille = self.ledger.fill_permille
-        full = 1 if fill_permille >= FULL_PERMILLE else 0
+        fill_permille, full = self._fill()
         told = fill_permille // 10 * 2 + full
         if told == self._ledger_told:
             return
@@ -96,6 +103,10 @@ class Agent:
             event[3] = 0
             self.inbox.commit()
             self._ledger_told = told
+
+    def _fill(self) -> tuple:
+        fill_permille = self.ledger.fill_permille
+        return fill_permille, 1 if fill_permille >= FULL_PERMILLE else 0
 
     def _perform(self, kind: int, value: int, now: int) -> None:
         drivers = self.drivers
@@ -139,7 +150,8 @@ class Agent:
         print("store:", error)
         self.halted = True
         self.drivers.contactor.set(0)
-        failed = [events.LEDGER, self.ledger.fill_permille, 1, 1]
+        why = storage.BRIMFUL if isinstance(error, LedgerFull) else storage.FAILED
+        failed = [events.LEDGER, self.ledger.fill_permille, 1, why]
         for decision in engine.step(self.state, failed, now):
             if decision[0] >= decisions.LEVELS:
                 self._perform(decision[0], decision[1], now)

@@ -95,6 +95,7 @@ class Report:
             "acknowledged": ledger.acknowledged,
             "fill_permille": ledger.fill_permille,
             "damaged": ledger.damaged,
+            "trace_failed": self._agent.trace_failed,
         }
 
     def _heap(self) -> dict:

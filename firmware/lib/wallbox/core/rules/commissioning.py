@@ -1,6 +1,7 @@
 """No valid configuration, no charge; which one and which firmware is in force is on record (U1)."""
 
 from .. import decisions, events, refusals
+from . import storage
 
 
 def recall(state, fact, utc_s: int, quality: int) -> None:
@@ -17,10 +18,13 @@ def handle(state, event, now: int, out: list) -> None:
         state.cable_limit_ma = event[4]
         state.seal_policy = event[5]
         state.offline_grace_h = event[7]
-        out.append((decisions.CONFIGURATION, event[11]))
+        state.digest = event[11]
     elif kind == events.BOOT and event[2] != events.RESUMED:
         out.append((decisions.BOOT, event[2], event[7]))
         _firmware(state, event[7], out)
+    if state.digest is not None and not storage.saving(state):
+        out.append((decisions.CONFIGURATION, state.digest))
+        state.digest = None
 
 
 def _firmware(state, firmware: bytes, out: list) -> None:

@@ -79,7 +79,9 @@ def _tell_cause(state, out: list) -> None:
     cause = state.gap_cause
     if cause & decisions.GAP_POWER:
         cause &= ~decisions.GAP_CLOCK
-    if state.gap_open and state.accounted and cause & ~state.gap_cause_told:
+    if not state.gap_open or not state.accounted or storage.saving(state):
+        return
+    if cause & ~state.gap_cause_told:
         out.append((decisions.GAP_CAUSE, state.gap_cause))
         state.gap_cause_told = state.gap_cause
 

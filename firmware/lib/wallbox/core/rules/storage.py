@@ -1,7 +1,13 @@
 """What cannot be stored is not sold: a full or failed ledger refuses power."""
 
+from micropython import const
+
 from .. import events, refusals
 from . import ENDING, OPEN
+
+
+FAILED = const(1)  # it takes nothing, for a fault
+BRIMFUL = const(2)  # it takes nothing, for it is full to the brim
 
 
 def handle(state, event, now: int, out: list) -> None:
@@ -13,9 +19,10 @@ def handle(state, event, now: int, out: list) -> None:
 
 def refuse(state) -> int:
     bits = 0
-    if state.ledger_failed:
+    brimful = state.ledger_failed == BRIMFUL
+    if state.ledger_failed and not brimful:
         bits |= 1 << refusals.LEDGER_FAILED
-    if state.ledger_full and not running(state):
+    if brimful or state.ledger_full and not running(state):
         bits |= 1 << refusals.LEDGER_FULL
     return bits
 
@@ -26,5 +33,5 @@ def running(state) -> bool:
 
 
 def saving(state) -> bool:
-    """True while the reserve is not to be spent on intervals in which nobody charges."""
+    """True while nobody charges and the reserve is for what must be told."""
     return state.ledger_full == 1 and not running(state)
