@@ -27,11 +27,12 @@ class Ledger:
         self.boot = 1
         self.uptime_ms = 0
         self.clock_set = True
+        self.boot_utc_s = BOOT_UTC_S
 
     def record(self, kind: int, payload: bytes, quality: int = 3) -> bytes:
         """The next record, with any payload."""
         self.uptime_ms += 60_000
-        utc_s = BOOT_UTC_S + self.uptime_ms // 1000 if self.clock_set else 0
+        utc_s = self.boot_utc_s + self.uptime_ms // 1000 if self.clock_set else 0
         length = 27 + len(payload)
         low, high = self.uptime_ms & 0xFFFFFFFF, self.uptime_ms >> 32
         head = struct.pack(
@@ -44,6 +45,11 @@ class Ledger:
         self.sequence += 1
         self.records.append(body + self.mac)
         return self.records[-1]
+
+    def restart(self, boot_utc_s: int) -> None:
+        """The next boot, at that time, which the box does not know yet."""
+        self.boot, self.boot_utc_s = self.boot + 1, boot_utc_s
+        self.uptime_ms, self.clock_set = 0, False
 
     def fact(self, kind: int, *values: int | bytes, quality: int = 3) -> bytes:
         """The next record: a fact of the table in wallbox.core.decisions."""

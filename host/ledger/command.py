@@ -69,7 +69,7 @@ def show(
     Exit code 0: printed. 2: wrong options. 4: no such database or box.
     """
     from host.ledger.bounds import placed
-    from host.ledger.entries import Entry, choose_boxes, kind_numbers, read, standing
+    from host.ledger.entries import Entry, choose_boxes, filtered, kind_numbers, read, standing
     from host.ledger.render import (
         entries_table,
         entry_json,
@@ -100,7 +100,8 @@ def show(
         chosen = choose_boxes(connection, box)
 
         def entries(serial: str, count: int) -> Iterator[Entry]:
-            return placed(read(connection, serial, since_utc_s, kinds, count))
+            everything = placed(read(connection, serial))  # neighbours that are not shown count
+            return filtered(everything, since_utc_s, kinds, count)
 
         if as_csv and sessions:
             print_sessions_csv(add_up(entries(serial, 0)) for serial in chosen)

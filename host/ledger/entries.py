@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 from wallbox.core import codes, decisions, events, refusals
 from wallbox.core.fields import names
@@ -76,36 +78,25 @@ def choose_boxes(connection: Connection, serial: str | None) -> list[str]:
     return [serial]
 
 
-def read(
-    connection: Connection,
-    serial: str,
-    since_utc_s: int = 0,
-    kinds: Sequence[int] = (),
-    last: int = 0,
-) -> Iterator[Entry]:
-    """A box's entries in their order, beginning with the first one at or after `since_utc_s`
-    (0: from the start), only of `kinds` (empty: all), only the `last` ones (0: all)."""
-    chosen: list[ColumnElement[bool]] = [records.c.box == serial]
-    if since_utc_s:
-        first = select(func.min(records.c.sequence)).where(
-            records.c.box == serial, records.c.utc_s >= since_utc_s
-        )
-        chosen.append(records.c.sequence >= first.scalar_subquery())
-    if kinds:
-        chosen.append(records.c.kind.in_(kinds))
-    if last:
-        newest = (
-            select(records.c.sequence)
-            .where(*chosen)
-            .order_by(records.c.sequence.desc())
-            .limit(last)
-        )
-        chosen = [records.c.box == serial, records.c.sequence.in_(newest)]
-    query = select(records.c.data).where(*chosen).order_by(records.c.sequence)
+def read(connection: Connection, serial: str) -> Iterator[Entry]:
+    """All entries of a box in their order."""
+    query = select(records.c.data).where(records.c.box == serial).order_by(records.c.sequence)
     for data in connection.execute(query).scalars():
         (record,) = split(data)
         assert isinstance(record, Record), "what was stored is a record"
         yield entry(serial, record)
+
+
+def filtered(
+    entries: Iterable[Entry], since_utc_s: int = 0, kinds: Sequence[int] = (), last: int = 0
+) -> Iterator[Entry]:
+    """Of a box's entries those from the first one at or after `since_utc_s` on (0: from the
+    start), only of `kinds` (empty: all), only the `last` ones (0: all)."""
+    chosen: Iterator[Entry] = itertools.dropwhile(lambda one: one.utc_s < since_utc_s, entries)
+    if kinds:
+        wanted = {name for kind in kinds for name in (FACTS[kind][0], f"KIND_{kind}")}
+        chosen = filter(lambda one: one.kind in wanted, chosen)
+    return iter(deque(chosen, last)) if last else chosen
 
 
 def entry(serial: str, record: Record) -> Entry:
