@@ -51,6 +51,27 @@ def test_a_guessed_time_bounds_nothing():
     assert found == [(0, 490), (0, 500), (0, 0)]
 
 
+def test_boots_that_share_the_last_number_are_told_apart_by_a_falling_uptime():
+    found = bounds(
+        entry(65535, 100, UTC_S + 100), entry(65535, 10), entry(65535, 40),
+        entry(65535, 20, UTC_S + 1020),
+    )  # fmt: skip
+    assert found == [(0, 0), (110, 970), (140, 1000), (0, 0)]
+
+
+def test_at_the_last_number_nothing_is_placed_to_the_second():
+    """Either one boot, and it is 1010; or another one, and it is 110 to 1000."""
+    found = bounds(entry(65534, 100, UTC_S + 100), entry(65535, 10), entry(65535, 20, UTC_S + 1020))
+    assert found == [(0, 0), (110, 1010), (0, 0)]
+    found = bounds(entry(65533, 100, UTC_S + 100), entry(65534, 10), entry(65534, 20, UTC_S + 1020))
+    assert found == [(0, 0), (1010, 1010), (0, 0)]
+
+
+def test_a_fall_between_two_records_without_a_clock_begins_a_boot():
+    found = bounds(entry(7, 30), entry(7, 10), entry(7, 20, UTC_S + 1020))
+    assert found == [(0, 1000), (1010, 1010), (0, 0)]
+
+
 def test_people_read_them():
     words = Words()
     told = [
