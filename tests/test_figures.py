@@ -72,6 +72,26 @@ def test_two_hours_of_the_product(tmp_path):
     assert told["trace_bytes"] < 500 * 100
 
 
+SMALL = 8 * 4096  # a ledger of about a week
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_each_car_charges_until_the_ledger_is_full(required):
+    told = capacity.every_car(capacity.played(SMALL, reader_required=required))
+    assert told["sessions"] in (int(told["days"] * 4), int(told["days"] * 4) + 1)
+    assert told["days"] > 4 and told["halted"]
+    # an interval of 48 bytes a quarter; in a session of two quarters 100 bytes, or 108 and two taps
+    a_day = 96 * 48 + 4 * (108 + 2 * 43 if required else 100)
+    assert told["days"] == pytest.approx(SMALL * 0.97 / a_day, rel=0.15)
+
+
+def test_the_bench_of_the_capacity_fails_if_cars_were_refused_before():
+    told = capacity.played(SMALL, grace_h=24)
+    assert 24 <= told["refused_h"] < 48
+    with pytest.raises(RuntimeError, match="the first car was refused after"):
+        capacity.every_car(told)
+
+
 def test_what_a_script_says_when_it_fails(tmp_path):
     with pytest.raises(RuntimeError, match=r"mount\.py: (.|\n)*IndexError"):
         on_box("mount.py", str(tmp_path / "flash"))

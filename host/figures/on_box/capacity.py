@@ -1,5 +1,5 @@
 # Runs on MicroPython: how long the ledger lasts without the operator, written by the real agent.
-# argv: flash files, bytes of the ledger, bytes of the trace.
+# argv: flash files, bytes of the ledger, bytes of the trace, mode (1: reader required), grace in h.
 
 import json
 import sys
@@ -14,10 +14,21 @@ SESSIONS = (28, 44, 64, 80)  # quarters of the day in which a car comes
 STAY = 2  # quarters
 STEP_WH = 2750  # of a quarter at 11 kW
 
-player = Player(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
-player.online = False
-agent, ledger = player.agent, player.ledger
+TAG = bytes(range(8))
+ledger_size, trace_size, mode, grace_h = [int(word) for word in sys.argv[2:6]]
+
+
+def away(path):
+    """An agent that never reaches the operator."""
+    player = Player(path, ledger_size, trace_size, mode, grace_h)
+    player.online = False
+    return player, player.agent, player.ledger
+
+
+player, agent, ledger = away(sys.argv[1])
 register_wh = 12_345_678
+sessions = 0
+refused_at = None  # ms, the first car
 
 
 def read():
@@ -29,14 +40,28 @@ def tell():
     player.drain()
 
 
+def tap():
+    if mode:
+        player.send(events.TAG, 0, 0, 7, 16_000, 0, 0, 1, TAG)
+
+
 def plug():
+    """A car comes; it counts as a session if it gets power in one of its own."""
+    global sessions, refused_at
+    before = agent.state.session
     player.letter("B")
+    tap()
     read()
     player.letter("C")
     player.follow()
+    if player.contactor.closed and agent.state.session == before + 1:
+        sessions += 1
+    elif refused_at is None:
+        refused_at = player.now
 
 
 def unplug():
+    tap()
     player.letter("A")
     player.follow()
     read()
@@ -71,12 +96,18 @@ def days_until_full():
 
 full_at = days_until_full()
 records = ledger.next_sequence - 1
-told = {"days": full_at / DAY, "records": records, "full_permille": ledger.fill_permille}
+expected = len(SESSIONS) * (full_at // DAY) + sum(at < full_at % DAY for at in SESSIONS)
+told = {
+    "days": full_at / DAY,
+    "sessions": sessions,
+    "expected": expected,
+    "refused_h": None if refused_at is None else refused_at / 3_600_000,
+    "records": records,
+    "full_permille": ledger.fill_permille,
+}
 
 # The same up to that level, with a car that stays: what the reserve holds.
-again = Player(sys.argv[1] + "2", int(sys.argv[2]), int(sys.argv[3]))
-again.online = False
-player, agent, ledger = again, again.agent, again.ledger
+player, agent, ledger = away(sys.argv[1] + "2")
 read()
 plug()
 first = 0

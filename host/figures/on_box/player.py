@@ -77,11 +77,17 @@ class Switches:
     def show(self, pattern):
         pass
 
+    def answer(self, good):
+        pass
+
 
 class Player:
-    """An agent after its boot, with the clock set; time goes on as the script says."""
+    """An agent after its boot, with the clock set; time goes on as the script says.
 
-    def __init__(self, path, ledger_size=LEDGER_SIZE, trace_size=TRACE_SIZE):
+    mode: 1 = reader required. grace_h: presence.offline_grace_h, 0 = sessions begin offline, too.
+    """
+
+    def __init__(self, path, ledger_size=LEDGER_SIZE, trace_size=TRACE_SIZE, mode=0, grace_h=0):
         self.ledger_flash = NorFlash(path + ".ledger", ledger_size)
         self.trace_flash = NorFlash(path + ".trace", trace_size)
         self.ledger = Ledger(Partition(self.ledger_flash, 0, ledger_size, "ledger"), bytes(32))
@@ -95,7 +101,7 @@ class Player:
         self.contactor = self.pilot = self.lamp = Switches()
         self.sampling = Sampling(self.meter, self.inbox, lambda: self.agent.state.contactor == 1)
         self.agent = Agent(self.inbox, self.ledger, self.trace, self, 1, LeaseFile(path + ".leases"))
-        config = [events.CONFIG, 1, 16_000, 900, 0, 2, 0, 72, 24, 2, 0, bytes(8)]
+        config = [events.CONFIG, 1, 16_000, 900, 0, 2, mode, grace_h, 24, 2, 0, bytes(8)]
         boot = [events.BOOT, 1, events.POWER_UP, 0, 0, 0, 0, b"1.0"]
         self.agent.recover((config + [0], boot + [0] * 5), 0)
         self.send(events.CLOCK, UTC_S * 1000, 3)
