@@ -164,4 +164,13 @@ def sentence_of(entry: Entry) -> str:
         return f"boot {entry.boot} ({fields['cause']})"
     if entry.kind == "FAULT":
         return f"fault: {fields['refusal']}"
+    if entry.kind == "SEAL":
+        loops = f": {' and '.join(fields['loops'])}" if fields["loops"] else ""  # type: ignore[arg-type]
+        return f"seal {fields['change']}{loops}"
+    if entry.kind == "TAG":
+        return f"tag {fields['verdict']}, action: {fields['action']}"
+    if entry.kind == "LIFECYCLE":
+        return f"box {fields['after']}, was {fields['before']}"
+    if entry.kind == "FIRST_CHARGE":
+        return f"first charge of subscription {fields['subscription']}"
     return ""
