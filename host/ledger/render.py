@@ -95,13 +95,18 @@ def entries_table(entries: Iterable[Entry], words: Words, with_box: bool) -> Tab
 
 
 def sums_json(sums: Sums) -> Iterator[dict[str, object]]:
-    """Lines of sessions, gaps and totals, told apart by `what`; times as ISO 8601."""
+    """Lines of sessions, gaps and totals, told apart by `what`; times as ISO 8601, bounds only
+    where there are any."""
     for what, items in (("session", sums.sessions), ("gap", sums.gaps), ("totals", sums.totals)):
         for item in items:
             line = {"what": what, **_with_utc(asdict(item))}
             if isinstance(item, Totals):
                 line["difference_wh"] = item.difference_wh
-            yield line
+            yield {name: value for name, value in line.items() if value or not _is_bound(name)}
+
+
+def _is_bound(name: str) -> bool:
+    return name.endswith(("_earliest_utc", "_latest_utc"))
 
 
 def _with_utc(line: dict[str, object]) -> dict[str, object]:
@@ -140,9 +145,15 @@ def _sessions_table(sessions: list[Session], words: Words) -> Table:
     zone = words.zone_name
     table = _table("box", "session:", f"begin ({zone})", f"end ({zone})", "kWh:", "reason")
     for one in sessions:
-        ended = words.time(one.end_utc_s, one.end_quality) if one.reason else "running"
-        reason = (one.reason or "") + (f" (read: {one.status})" if one.status == "T" else "")
-        begin = words.time(one.begin_utc_s, one.begin_quality)
+        ended = words.bounded(
+            one.end_utc_s, one.end_quality, one.end_earliest_utc_s, one.end_latest_utc_s
+        )
+        doubt = "" if one.status in (None, "G") else f" (read: {one.status})"
+        reason = (one.reason or "") + doubt
+        begin = words.bounded(
+            one.begin_utc_s, one.begin_quality, one.begin_earliest_utc_s, one.begin_latest_utc_s
+        )
+        ended = ended if one.reason else "running"
         table.add_row(one.box, str(one.session), begin, ended, kwh(one.energy_wh), reason)
     return table
 
@@ -152,10 +163,16 @@ def _gaps_table(gaps: list[Gap], words: Words) -> Table:
     table = _table("box", f"gap from ({zone})", f"to ({zone})", "kWh:", "missing")
     for one in gaps:
         lasting = one.energy_wh is None
+        begin = words.bounded(
+            one.from_utc_s, one.from_quality, one.from_earliest_utc_s, one.from_latest_utc_s
+        )
+        ended = words.bounded(
+            one.to_utc_s, one.to_quality, one.to_earliest_utc_s, one.to_latest_utc_s
+        )
         table.add_row(
             one.box,
-            words.time(one.from_utc_s, one.from_quality),
-            "lasts" if lasting else words.time(one.to_utc_s, one.to_quality),
+            begin,
+            "lasts" if lasting else ended,
             kwh(one.energy_wh),
             " and ".join(one.cause),
             style="yellow",

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from host.ledger.bounds import KNOWN
 from host.ledger.entries import Entry, Value
 
 # between them they account for every Wh of the register
 PARTS = ("INTERVAL", "GAP_END", "METER_ROLLOVER")
+_ACCOUNTS = ("METER", *PARTS)  # a gap begins where one of these has ended, or later
 _OF_A_METER = ("METER", "GAP_BEGIN", "SESSION_BEGIN", "SESSION_END", *PARTS)
 
 
 @dataclass
 class Session:
-    """One plug-in to unplugging. `end_*` and `reason` are None while it runs."""
+    """One plug-in to unplugging. `end_*` and `reason` are None while it runs; `*_earliest_*` and
+    `*_latest_*` bound a time that the box did not know (bounds.py), None = no bound."""
 
     box: str
     session: int
@@ -29,11 +32,15 @@ class Session:
     reason: str | None = None
     status: str | None = None
     carried_wh: int = 0  # its meter has rolled over at so much
+    begin_earliest_utc_s: int | None = None
+    begin_latest_utc_s: int | None = None
+    end_earliest_utc_s: int | None = None
+    end_latest_utc_s: int | None = None
 
 
 @dataclass
 class Gap:
-    """A time that no interval covers; `energy_wh` is None while it lasts."""
+    """A time that no interval covers; `energy_wh` is None while it lasts. Bounds as in Session."""
 
     box: str
     from_utc_s: int
@@ -44,6 +51,10 @@ class Gap:
     to_quality: str | None = None
     to_register_wh: int | None = None
     energy_wh: int | None = None
+    from_earliest_utc_s: int | None = None
+    from_latest_utc_s: int | None = None
+    to_earliest_utc_s: int | None = None
+    to_latest_utc_s: int | None = None
 
 
 @dataclass
@@ -85,18 +96,28 @@ class Sums:
     sessions: list[Session] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     totals: list[Totals] = field(default_factory=list)
+    accounted_utc_s: int = 0  # the last part had ended not before, 0 = unknown
 
 
 def add_up(entries: Iterable[Entry]) -> Sums:
-    """Reads one box's entries in their order; a session or gap that began earlier is closed
-    by what its end repeats of its begin."""
+    """Reads one box's entries in their order, `placed` (bounds.py); a session or gap that
+    began earlier is closed by what its end repeats of its begin."""
     sums = Sums()
     for entry in entries:
         if entry.kind in _OF_A_METER:
             _account(sums, entry)
         if entry.kind in _HANDLERS:
             _HANDLERS[entry.kind](sums, entry)
+        if entry.kind in _ACCOUNTS:
+            sums.accounted_utc_s = _accounted(entry)
     return sums
+
+
+def _accounted(entry: Entry) -> int:
+    """An interval and a rollover tell their end; the others end when they are written."""
+    if entry.fields.get("end_utc_s") and str(entry.fields["end_quality"]) in KNOWN:
+        return _int(entry.fields["end_utc_s"])
+    return (entry.utc_s if entry.quality in KNOWN else 0) or entry.earliest_utc_s
 
 
 def _account(sums: Sums, entry: Entry) -> None:
@@ -138,6 +159,8 @@ def _session_begin(sums: Sums, entry: Entry) -> None:
             entry.utc_s,
             entry.quality,
             _int(entry.fields["register_wh"]),
+            begin_earliest_utc_s=entry.earliest_utc_s or None,
+            begin_latest_utc_s=entry.latest_utc_s or None,
         )
     )
 
@@ -159,39 +182,49 @@ def _session_end(sums: Sums, entry: Entry) -> None:
         )
     session = sums.sessions[-1]
     session.end_utc_s, session.end_quality = entry.utc_s, entry.quality
+    session.end_earliest_utc_s = entry.earliest_utc_s or None
+    session.end_latest_utc_s = entry.latest_utc_s or None
     session.end_register_wh, session.energy_wh = register_wh, energy_wh
     session.reason, session.status = str(fields["reason"]), str(fields["status"])
 
 
-def _gap_begin(sums: Sums, entry: Entry) -> None:
+def _gap(sums: Sums, entry: Entry, register_wh: int) -> Gap:
+    """One that this entry is the first to tell of: it began behind the last part, and
+    before the entry was written."""
     fields = entry.fields
-    sums.gaps.append(
-        Gap(
-            entry.box,
-            _int(fields["from_utc_s"]),
-            str(fields["from_quality"]),
-            _int(fields["register_wh"]),
-            _names(fields["cause"]),
-        )
+    gap = Gap(
+        entry.box,
+        _int(fields["from_utc_s"]),
+        str(fields["from_quality"]),
+        register_wh,
+        _names(fields["cause"]),
     )
+    if not gap.from_utc_s or gap.from_quality not in KNOWN:
+        gap.from_earliest_utc_s = sums.accounted_utc_s or None
+        written_utc_s = entry.utc_s if entry.quality in KNOWN else 0
+        gap.from_latest_utc_s = written_utc_s or entry.latest_utc_s or None
+    return gap
+
+
+def _gap_begin(sums: Sums, entry: Entry) -> None:
+    sums.gaps.append(_gap(sums, entry, _int(entry.fields["register_wh"])))
+
+
+def _gap_cause(sums: Sums, entry: Entry) -> None:
+    if sums.gaps and sums.gaps[-1].energy_wh is None:
+        sums.gaps[-1].cause = _names(entry.fields["cause"])
 
 
 def _gap_end(sums: Sums, entry: Entry) -> None:
     fields = entry.fields
     register_wh, energy_wh = _int(fields["register_wh"]), _int(fields["energy_wh"])
     if not sums.gaps or sums.gaps[-1].energy_wh is not None:
-        sums.gaps.append(
-            Gap(
-                entry.box,
-                _int(fields["from_utc_s"]),
-                str(fields["from_quality"]),
-                register_wh - energy_wh,
-                [],
-            )
-        )
+        sums.gaps.append(_gap(sums, entry, register_wh - energy_wh))
     gap = sums.gaps[-1]
     gap.cause = _names(fields["cause"])
     gap.to_utc_s, gap.to_quality = entry.utc_s, entry.quality
+    gap.to_earliest_utc_s = entry.earliest_utc_s or None
+    gap.to_latest_utc_s = entry.latest_utc_s or None
     gap.to_register_wh, gap.energy_wh = register_wh, energy_wh
 
 
@@ -199,6 +232,7 @@ _HANDLERS = {
     "SESSION_BEGIN": _session_begin,
     "SESSION_END": _session_end,
     "GAP_BEGIN": _gap_begin,
+    "GAP_CAUSE": _gap_cause,
     "GAP_END": _gap_end,
 }
 

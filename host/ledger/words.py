@@ -32,14 +32,21 @@ class Words:
         if entry.utc_s:
             return self.time(entry.utc_s, entry.quality)
         since = since_boot(entry.uptime_ms)
-        return f"boot {entry.boot} + {since} {entry.quality}{self._bounds(entry)}"
+        bounds = self._bounds(entry.earliest_utc_s, entry.latest_utc_s)
+        joint = " " if bounds.startswith("=") else ", "
+        return f"boot {entry.boot} + {since} {entry.quality}" + (joint + bounds if bounds else "")
 
-    def _bounds(self, entry: Entry) -> str:
-        earliest, latest = entry.earliest_utc_s, entry.latest_utc_s
+    def bounded(
+        self, utc_s: int | None, quality: str | None, earliest: int | None, latest: int | None
+    ) -> str:
+        """As `time`; where the box did not know it, what is known of it: `= …`, `after …`."""
+        return self.time(utc_s, quality) if utc_s else self._bounds(earliest, latest) or "unknown"
+
+    def _bounds(self, earliest: int | None, latest: int | None) -> str:
         if earliest and earliest == latest:
-            return f" = {self.time(latest)}"
-        words = f", after {self.time(earliest)}" if earliest else ""
-        return words + (f", before {self.time(latest)}" if latest else "")
+            return f"= {self.time(latest)}"
+        told = (("after", earliest), ("before", latest))
+        return ", ".join(f"{word} {self.time(utc_s)}" for word, utc_s in told if utc_s)
 
     def fields(self, entry: Entry) -> str:
         """All fields of an entry in one line."""
