@@ -50,9 +50,9 @@ def every_car(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _days(name: str, told: dict[str, Any]) -> Figure:
+    full = f"LedgerFull from {told['full_permille'] / 10:.0f} % on"
     note = (
-        f"96 intervals and 4 sessions a day, {told['sessions']} in all; {told['records']:,} records;"
-        f" LedgerFull from {told['full_permille'] / 10:.0f} % on, and idle intervals are written"
-        " no more"
+        f"96 intervals and 4 sessions a day, {told['sessions']} in all;"
+        f" {told['records']:,} records; {full}, and idle intervals are written no more"
     )
     return Figure(name, told["days"], "d", note, least=_LEAST_DAYS)

@@ -100,7 +100,9 @@ class Player:
         self.meter = Meter(lambda: self.now)
         self.contactor = self.pilot = self.lamp = Switches()
         self.sampling = Sampling(self.meter, self.inbox, lambda: self.agent.state.contactor == 1)
-        self.agent = Agent(self.inbox, self.ledger, self.trace, self, 1, LeaseFile(path + ".leases"))
+        self.agent = Agent(
+            self.inbox, self.ledger, self.trace, self, 1, LeaseFile(path + ".leases")
+        )
         config = [events.CONFIG, 1, 16_000, 900, 0, 2, mode, grace_h, 24, 2, 0, bytes(8)]
         boot = [events.BOOT, 1, events.POWER_UP, 0, 0, 0, 0, b"1.0"]
         self.agent.recover((config + [0], boot + [0] * 5), 0)
