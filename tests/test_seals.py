@@ -1,4 +1,4 @@
-"""Seal loops: spikes, bounces, lost interrupts, latches, and a contactor that an interrupt opens."""
+"""Seal loops: spikes, bounces, lost interrupts, latches; an interrupt opens the contactor."""
 
 import pytest
 from wallbox import senses

@@ -5,7 +5,6 @@ from micropython import const
 from .. import events, refusals
 from . import ENDING, OPEN
 
-
 FAILED = const(1)  # it takes nothing, for a fault
 BRIMFUL = const(2)  # it takes nothing, for it is full to the brim
 
