@@ -8,6 +8,7 @@ from host.figures.hour import hour
 from host.figures.mount import mount
 from host.figures.poll import poll
 from host.figures.publish import publish
+from host.figures.seal_bench import seal
 from host.figures.tag_bench import tag
 from host.figures.verify_bench import verify
 from host.figures.wear import wear
@@ -19,6 +20,7 @@ BENCHES = (
     Bench("capacity", "how long the ledger lasts without the operator", capacity),
     Bench("heap", "what the steady loop takes from the heap", heap),
     Bench("poll", "how long a poll of the meter takes", poll),
+    Bench("seal", "from an opened seal to an open contactor, all else at work", seal),
     Bench("tag", "a tag from the reader to the decision", tag),
     Bench("publish", "how fast a backlog drains", publish),
     Bench("verify", "how long the verification of a ledger takes", verify),

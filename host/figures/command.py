@@ -26,7 +26,7 @@ def bench(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="append, mount, wear, capacity, heap, poll, tag, publish, verify, hour;"
+            help="append, mount, wear, capacity, heap, poll, seal, tag, publish, verify, hour;"
             " all if left out."
         ),
     ] = None,
