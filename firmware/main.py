@@ -19,6 +19,7 @@ def refuse():
 
 
 watchdog = machine.WDT(timeout=WATCHDOG_MS)
+spare = bytearray(4096)  # given back when something ends the box, which may be lack of memory
 crash.note(machine.reset_cause())
 try:
     if crash.latched():
@@ -35,6 +36,7 @@ except KeyboardInterrupt:
     watchdog = machine.WDT(timeout=SERVICE_MS)
     print("stopped from the keyboard: contactor open; a reset starts the box again")
 except BaseException as error:
+    spare = None
     refuse()
     try:
         crash.record(error)
