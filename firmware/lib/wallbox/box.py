@@ -36,6 +36,7 @@ class Box:
         self.lamp = build.build_lamp()
         self.seals = build.build_seals()
         self._flushed_at = self._marked_at = self._recovered_at = 0
+        self._chores = False
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())
         self.wifi = wifi.Wifi(
@@ -189,6 +190,9 @@ class Box:
         sampler, now = self.sampling, self.clock.now
         while True:
             sampler.service(now())
+            if self._chores and sampler.meter.idle and not self.seals.news:
+                self._chores = False
+                self._use_idle_time(now())
             await asyncio.sleep_ms(max(1, sampler.meter.due - now()))
 
     async def network(self) -> None:
@@ -225,18 +229,20 @@ class Box:
         if now - self._marked_at >= _WATERMARK_MS:
             self._marked_at = now
             self.ledger.flush_acknowledged()
-        if self.sampling.meter.idle and not self.seals.news:
-            self._use_idle_time()
+        self._chores = True  # done when the bus is at rest next
         self.agent.tell_ledger()
         if self.agent.halted and now - self._recovered_at >= _RECOVER_MS:
             self._recovered_at = now
             if self.ledger.fill_permille < agents.FULL_PERMILLE:
                 self.recover(events.RESUMED)
 
-    def _use_idle_time(self) -> None:
-        """One thing that stalls, while the meter says nothing."""
-        if self.ledger.erase_ahead():
-            return
+    def _use_idle_time(self, now: int) -> None:
+        """One thing that stalls, while the meter says nothing and no seal is to be told."""
+        try:
+            if self.ledger.erase_ahead():
+                return
+        except StoreError as error:
+            self.agent.halt(error, now)
         try:
             if not self.trace.erase_ahead() and self.tags:
                 self.tags.save()

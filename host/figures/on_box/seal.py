@@ -1,6 +1,6 @@
 # Runs on MicroPython: from an opened seal to an open contactor, on the whole firmware at work.
 # argv: directory with the firmware's lib/, config.json and the pipe `wake`; pty of the meter; how
-# many openings.
+# many openings; ms before the first one, in which the loop's stalls are measured.
 #
 # A thread plays the lid: it opens at any moment, asks for the interrupt as the chip does, and wakes
 # a loop that waits. One opening of LOST_EVERY has its interrupt lost.
@@ -16,7 +16,7 @@ from array import array
 
 import micropython
 
-directory, meter, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+directory, meter, count, without_ms = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 os.chdir(directory)
 sys.path.insert(0, directory + "/lib")
 
@@ -28,46 +28,33 @@ from hw.sim.tagreader import Bus, TagReader  # noqa: E402
 LOST_EVERY = 20
 PAUSE_US = 30_000  # at most, before the lid opens
 MISSED_MS = 1000
+BACKLOG = 300  # records that are drained again and again
 ACKNOWLEDGE_EVERY = 100
 SEAL = 15  # the fact's kind
 STEP_US = 100  # of a histogram
 STEPS = 1000
 
-PHASE, SINCE, LOST = 0, 1, 2
+PHASE, SINCE, LOST, PROGRESS = 0, 1, 2, 3
 CLOSED, READY, OPENED, OFF = 0, 1, 2, 3
-shared = array("l", [CLOSED, 0, 0])  # with the thread
+shared = array("l", [CLOSED, 0, 0, 0])  # with the thread
 
 
 class Histogram:
     def __init__(self):
         self.counts = array("H", [0] * (STEPS + 1))
-        self.total = self.most = 0
+        self.most = 0
 
     def note(self, us):
         self.counts[min(us // STEP_US, STEPS)] += 1
-        self.total += 1
         self.most = max(self.most, us)
 
-    def us(self, permille):
-        """The upper end of the step that holds this part of all."""
-        wanted = -(-self.total * permille // 1000)
-        for step in range(STEPS + 1):
-            wanted -= self.counts[step]
-            if wanted <= 0:
-                return min((step + 1) * STEP_US, self.most)
-
     def figures(self):
-        if not self.total:
-            return {"count": 0}
-        return {
-            "count": self.total,
-            "p50_us": self.us(500),
-            "p999_us": self.us(999),
-            "max_us": self.most,
-        }
+        """Longest us, and how many by step."""
+        counts = self.counts
+        return self.most, {str(at): counts[at] for at in range(STEPS + 1) if counts[at]}
 
 
-def play_lid(openings, levels, schedule, interrupt, wake):
+def play_lid(openings, levels, schedule, interrupt, wake, progress):
     """In a thread: touches nothing but what it is given, and allocates nothing."""
     random = 1
     lid = board.SEAL_LID
@@ -78,6 +65,7 @@ def play_lid(openings, levels, schedule, interrupt, wake):
         time.sleep_us((random >> 8) % PAUSE_US)
         lost = (number + 1) % LOST_EVERY == 0
         shared[LOST] = 1 if lost else 0
+        shared[PROGRESS] = progress[0]
         levels[lid] = 1
         shared[SINCE] = time.ticks_us()
         shared[PHASE] = OPENED
@@ -109,9 +97,13 @@ class Bench:
         self.box = box.Box(standin.Watchdog(), bytes(32))
         if self.box.config_error:
             raise ValueError(self.box.config_error)
-        self.off, self.lost, self.durable = Histogram(), Histogram(), Histogram()
-        self.stalls, self.erasing = Histogram(), Histogram()
+        self.off, self.off_erasing, self.lost = Histogram(), Histogram(), Histogram()
+        self.durable, self.durable_erasing = Histogram(), Histogram()
+        self.stalls, self.stalls_erasing, self.stalls_sealing = [Histogram() for _ in range(3)]
+        self.sealing = False
         self.opened = self.missed = 0
+        for number in range(BACKLOG):
+            self.box.ledger.append(4, 3, 1, number, 1_790_000_000 + number, bytes(21))
         self.append = self.box.ledger.append
         self.box.ledger.append = self.watch_append
 
@@ -120,18 +112,31 @@ class Bench:
         standin.Pin.levels[board.CONTACTOR_FEEDBACK] = 0 if level else 1
         if not level and shared[PHASE] == OPENED:
             us = time.ticks_diff(time.ticks_us(), shared[SINCE])
-            (self.lost if shared[LOST] else self.off).note(us)
+            if self.erased():
+                self.off_erasing.note(us)
+            else:
+                (self.lost if shared[LOST] else self.off).note(us)
             shared[PHASE] = OFF
+
+    def erased(self):
+        """Whether an erase has cost time since the lid opened."""
+        return shared[PROGRESS] & 1 or self.flash.progress[0] != shared[PROGRESS]
 
     def watch_append(self, kind, *rest):
         self.append(kind, *rest)
         if kind == SEAL and shared[PHASE] == OFF:
-            self.durable.note(time.ticks_diff(time.ticks_us(), shared[SINCE]))
+            us = time.ticks_diff(time.ticks_us(), shared[SINCE])
+            (self.durable_erasing if self.erased() else self.durable).note(us)
 
     async def play(self):
         """Closes the lid again, as if it had been sealed anew, once the core has decided."""
         box = self.box
         state = box.agent.state
+        until = time.ticks_add(time.ticks_ms(), without_ms)
+        while time.ticks_diff(until, time.ticks_ms()) > 0:
+            await asyncio.sleep_ms(100)
+            self.drain_again()
+        self.sealing = True
         while self.opened < count:
             await asyncio.sleep_ms(1)
             if shared[PHASE] == OFF and state.seal_broken and not state.contactor:
@@ -155,10 +160,14 @@ class Bench:
         state.seal_broken = state.seal_open = state.seal_told = 0
         state.seal_told_at = state.restart_at = 0
         if self.opened % ACKNOWLEDGE_EVERY == 0:
-            box.ledger.acknowledge(box.ledger.next_sequence - 1 - ACKNOWLEDGE_EVERY)
-        session = box.link.session
-        if session.cursor >= box.ledger.next_sequence:  # all is drained: once more from the begin
-            session.cursor = box.ledger.acknowledged + 1
+            box.ledger.acknowledge(box.ledger.next_sequence - 1 - BACKLOG)
+        self.drain_again()
+
+    def drain_again(self):
+        """All is drained: once more from what is acknowledged on."""
+        session = self.box.link.session
+        if session.cursor >= self.box.ledger.next_sequence:
+            session.cursor = self.box.ledger.acknowledged + 1
 
     async def probe(self):
         """How late a task is that wants to run every millisecond."""
@@ -168,7 +177,12 @@ class Bench:
             await asyncio.sleep_ms(1)
             now_us = time.ticks_us()
             late_us = max(0, time.ticks_diff(now_us, wanted_us) - 1000)
-            (self.stalls if self.flash.erases == erases else self.erasing).note(late_us)
+            if self.flash.erases != erases:
+                self.stalls_erasing.note(late_us)
+            elif self.sealing:
+                self.stalls_sealing.note(late_us)
+            else:
+                self.stalls.note(late_us)
             wanted_us = now_us
 
     async def woken(self, pipe):
@@ -195,7 +209,14 @@ bench = Bench()
 pipe = open("wake", "r+b")
 _thread.start_new_thread(
     play_lid,
-    (count, standin.Pin.levels, micropython.schedule, standin.interrupt, pipe.write),
+    (
+        count,
+        standin.Pin.levels,
+        micropython.schedule,
+        standin.interrupt,
+        pipe.write,
+        bench.flash.progress,
+    ),
 )
 began = time.ticks_ms()
 asyncio.run(bench.run(pipe))
@@ -204,10 +225,13 @@ print(
     json.dumps(
         {
             "off": bench.off.figures(),
+            "off_erasing": bench.off_erasing.figures(),
             "lost": bench.lost.figures(),
             "durable": bench.durable.figures(),
+            "durable_erasing": bench.durable_erasing.figures(),
             "stalls": bench.stalls.figures(),
-            "erasing": bench.erasing.figures(),
+            "stalls_erasing": bench.stalls_erasing.figures(),
+            "stalls_sealing": bench.stalls_sealing.figures(),
             "openings": bench.opened,
             "missed": bench.missed,
             "elapsed_ms": time.ticks_diff(time.ticks_ms(), began),

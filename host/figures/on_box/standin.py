@@ -3,6 +3,7 @@
 
 import sys
 import time
+from array import array
 
 from hw.sim.flash import ERASE_US, PROGRAM_UNIT, PROGRAM_US, SECTOR_SIZE, NorFlash, Partition
 
@@ -12,13 +13,17 @@ import select
 class SlowFlash(NorFlash):
     """Takes its time: nothing else runs meanwhile, no interrupt either."""
 
+    progress = array("l", [0])  # begins and ends of erases: odd while one is under way
+
     def _program(self, address, buf):
         NorFlash._program(self, address, buf)
         time.sleep_us((len(buf) + PROGRAM_UNIT - 1) // PROGRAM_UNIT * PROGRAM_US)
 
     def _erase(self, address):
+        self.progress[0] += 1
         NorFlash._erase(self, address)
         time.sleep_us(ERASE_US)
+        self.progress[0] += 1
 
 
 class Pin:
