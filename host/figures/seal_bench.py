@@ -122,7 +122,7 @@ def measure(openings: int, without_ms: int = WITHOUT_MS) -> dict[str, Any]:
             _furnish(Path(directory), broker.port, clock.port)
             with SimMeter("em340", paced=True) as meter:
                 arguments = (directory, meter.path, str(openings), str(without_ms))
-                return on_box("seal.py", *arguments, heap="400K")
+                return on_box("seal.py", *arguments, heap="512K")
         finally:
             broker.stop()
             host.call(clock.close)
