@@ -71,6 +71,18 @@ def test_each_absence_is_told_once_and_the_next_one_anew():
         box.run(1000)
 
 
+def test_a_power_cut_after_an_absence_that_had_ended_is_one_of_its_own():
+    box = Player().home()
+    box.link("lost")
+    box.run(100)
+    box.link("delivered")
+    box.run(1000)
+    after = box.resume()
+    assert len(after.of_kind(decisions.ABSENCE_BEGIN)) == 2
+    after.link("delivered")
+    assert ended(after)["cause"] == ["power"]
+
+
 def test_causes_that_follow_each_other_are_one_absence():
     box = Player().home()
     box.link("no wifi")
