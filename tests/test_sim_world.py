@@ -239,7 +239,7 @@ def test_a_seals_latch_is_set_without_power_and_reset_by_a_pulse_once_its_loop_i
     assert latches(world) == "0 0"
 
 
-def test_an_open_loop_opens_the_contactor_whatever_its_coil_says_unless_the_jumper_is_set(world):
+def test_an_open_loop_opens_the_contactor_whatever_its_coil_says_unless_the_jumper_is_pulled(world):
     do(world, "coil(1)")
     until(world, lambda: world.contactor.closed)
     world.seal.open("lid")

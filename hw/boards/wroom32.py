@@ -8,16 +8,18 @@ The control permits, refuses and latches; it is never the last line of protectio
 safety is hardware.  The coil's supply runs through the residual-current device's and the
 over-temperature contact's own circuit, which opens the contactor whatever the chip does.
 
-Seals.  Both loops also sit in the path that enables the contactor: the gate driver of the coil's
-relay is an AND of the chip's pin and of both loops closed (74HC11), so that an open lid takes the
-power away though the chip hangs.  A jumper over the loops' two inputs of that AND is for boxes
-whose `seals.policy` is `report` or `pause`.  One half of a CD4013 for each loop remembers an
-opening without power: its SET input goes to the loop, pulled up with 1 MOhm to the battery, so that
-an open loop sets it; RESET of both halves to `seal_latch_reset`, 100 kOhm to GND; D and CLOCK to
-GND; Q through 100 kOhm to the latch's pin.  A CR1225 (48 mAh) behind a Schottky diode, or a
-supercapacitor of 0.1 F for weeks, feeds the CD4013, which takes less than 1 uA, and the closed
-loops, 3 uA each.  The loop's pin at the chip is decoupled with a diode from the battery's side.
-An open loop wins over the reset.
+Seals.  A loop goes to GND at its far end.  Each loop also sits in the path that enables the
+contactor: the gate of a BSS138 at the chip's pin of the loop, which an open loop lets go high;
+its drain pulls the input of the coil's gate driver to GND (1 kOhm between that input and the
+chip).  So an open lid takes the power away though the chip hangs.  A jumper in the drain's line
+is pulled on boxes whose `seals.policy` is `report` or `pause`.
+
+One half of a CD4013 for each loop remembers an opening without power.  Its SET goes to the loop
+and through 1 MOhm to the battery, so that an open loop sets it; a Schottky diode (anode at the
+chip's pin) keeps the chip without power from holding the loop low.  RESET of both halves goes to
+`seal_latch_reset`, 100 kOhm to GND; D and CLOCK to GND; Q to the latch's pin.  An open loop wins
+over the reset.  The CD4013 takes less than 1 uA, a closed loop 3 uA: a CR2032 (225 mAh) behind a
+Schottky diode lasts for three years without mains, a supercapacitor of 1 F for two days.
 """
 
 PINS = {
@@ -45,23 +47,23 @@ PINS = {
     "meter_rx": (16, "UART2 receive, from RO of the RS-485 transceiver, 10 kΩ pull-up."),
     "seal_lid": (
         32,
-        "To the seal loop of the lid, other end to GND: low while the loop is closed; the "
-        "internal pull-up is used.",
+        "Through its diode to the seal loop of the lid, other end to GND: low while the loop is "
+        "closed; the internal pull-up is used.",
     ),
     "seal_terminal_cover": (
         33,
-        "To the seal loop of the terminal cover, other end to GND: low while the loop is "
-        "closed; the internal pull-up is used.",
+        "Through its diode to the seal loop of the terminal cover, other end to GND: low while the "
+        "loop is closed; the internal pull-up is used.",
     ),
     "seal_latch_lid": (
         35,
-        "From Q of the lid's flip-flop, 100 kΩ to GND, which reads as not set where no latch is "
-        "fitted; input-only pin.",
+        "From Q of the lid's flip-flop through 100 kΩ, 1 MΩ to GND, which reads as not set where "
+        "no latch is fitted; input-only pin.",
     ),
     "seal_latch_terminal_cover": (
         36,
-        "From Q of the terminal cover's flip-flop, 100 kΩ to GND, which reads as not set where "
-        "no latch is fitted; input-only pin.",
+        "From Q of the terminal cover's flip-flop through 100 kΩ, 1 MΩ to GND, which reads as not "
+        "set where no latch is fitted; input-only pin.",
     ),
     "seal_latch_reset": (
         21,

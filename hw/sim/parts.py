@@ -150,7 +150,7 @@ class Seal:
     """The seal loops of the board, their latches, and their place in the contactor's path.
 
     `latched`: the names of the loops that were open since the firmware reset the latches; they
-    need no power. `interlock` False is the jumper for boxes that an open loop does not stop.
+    need no power. `interlock` False: the jumper is pulled, and an open loop does not stop the box.
     """
 
     NAMES = ("lid", "terminal_cover")

@@ -81,7 +81,8 @@ class Box:
 
     def may_look(self) -> bool:
         """Whether the core wants to know which networks are in range, and nobody charges."""
-        return self.agent.state.place_watch == 1 and not self.charging()
+        state = self.agent.state
+        return state.place_watch == 1 and state.relocate_after_h > 0 and not self.charging()
 
     def seals_stop(self) -> bool:
         """Whether an opened seal takes the power away at once."""
@@ -123,7 +124,10 @@ class Box:
         now = self.clock.now()
         heartbeat = self._heartbeat()
         boot = [events.BOOT, self.agent.boot, cause] + list(heartbeat) + [version.BYTES]
-        self.agent.recover((self._config_event, boot, self.senses.seal_event()), now)
+        beginning = [self._config_event, boot, self.senses.seal_event()]
+        if not self.tags:
+            beginning.append([events.READER, 0])  # none is fitted
+        self.agent.recover(beginning, now)
         state = self.agent.state
         if state.meter_id and not state.meter_next:
             known_wh = max(state.accounted_wh, state.session_begin_wh, heartbeat[1])
