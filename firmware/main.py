@@ -36,7 +36,7 @@ except KeyboardInterrupt:
     watchdog = machine.WDT(timeout=SERVICE_MS)
     print("stopped from the keyboard: contactor open; a reset starts the box again")
 except BaseException as error:
-    spare = None
+    del spare
     refuse()
     try:
         crash.record(error)

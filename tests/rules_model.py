@@ -179,7 +179,8 @@ class Model:
             if source == GRID and self.opt_out:
                 continue
             if not self._clock(state):
-                over = now >= (until_utc_s - from_utc_s) * 1000
+                known = state.accounted_quality >= events.RELATIVE
+                over = known and now >= (until_utc_s - state.accounted_utc_s) * 1000
                 found.append(fallback_ma if over else min(limit_ma, fallback_ma))
             elif utc_s >= from_utc_s:
                 found.append(limit_ma if utc_s < until_utc_s else fallback_ma)

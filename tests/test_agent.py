@@ -189,6 +189,34 @@ def test_a_seal_opens_the_contactor_first_and_new_seals_reset_the_latches():
     assert bench.drivers.closed == 1
 
 
+def test_a_seal_that_is_opened_while_nothing_can_be_written_stays_broken():
+    bench = Bench(sectors=4)
+    bench.ready()
+    bench.charge()
+    while not bench.agent.halted:
+        bench.quarter()
+    bench.send(events.SEAL, 2, 0)
+    bench.send(events.SEAL, 0, 0)
+    bench.acknowledge()
+    bench.recover(events.RESUMED)
+    assert bench.agent.state.seal_broken == 2 and not bench.agent.halted
+    assert decisions.SEAL in [fact[0] for fact in bench.facts()]
+
+
+def test_a_seal_whose_own_record_finds_no_room_stays_broken():
+    bench = Bench(sectors=4)
+    bench.ready()
+    for number in range(2000):
+        bench.now += 61_000  # repeats are told once a minute at most
+        bench.send(events.SEAL, number & 1, 0)
+        if bench.agent.halted:
+            break
+    assert bench.agent.halted
+    bench.acknowledge()
+    bench.recover(events.RESUMED)
+    assert bench.agent.state.seal_broken & 1
+
+
 def test_a_latch_that_is_set_at_the_boot_is_a_broken_seal():
     bench = Bench()
     bench.ready()

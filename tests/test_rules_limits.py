@@ -91,6 +91,32 @@ def test_a_lease_without_a_future_is_not_taken(times):
     assert home().lease("grid", 1, 8000, *times) == []
 
 
+def test_a_number_belongs_to_one_source():
+    box = charging()
+    grid(box, 5, 8000)
+    assert box.lease("smart", 5, 16_000, box.utc_s, box.utc_s + HOUR_S) == []
+    assert box.state.limit_ma == 8000
+
+
+def test_a_plan_has_no_fallback_but_its_next_period():
+    box = charging()
+    times = (box.utc_s, box.utc_s + HOUR_S)
+    assert box.lease("smart", 1, 16_000, *times, fallback_ma=6000) == []
+
+
+def test_a_lease_that_has_not_begun_is_not_over_because_the_box_is_up_for_long():
+    box = charging()
+    box.lease("grid", 1, 0, box.utc_s + 8 * HOUR_S, box.utc_s + 12 * HOUR_S)
+    after = box.survivor()
+    after.boot(2)
+    after.now += 5 * HOUR_S * 1000
+    after.tick()
+    assert after.state.limit_ma == 0, "it may hold by now, and no clock tells"
+    after.now += 8 * HOUR_S * 1000
+    after.tick()
+    assert after.state.limit_ma == 16_000, "over whatever the clock would say"
+
+
 def test_a_lease_needs_a_number():
     assert home().lease("grid", 0, 8000, UTC_S, UTC_S + 10) == []
 

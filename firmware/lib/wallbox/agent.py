@@ -34,6 +34,7 @@ class Agent:
         self._payload = bytearray(228)
         self._snapshot = bytearray(engine.SNAPSHOT_SIZE)
         self._ledger_told = -1
+        self._unheard_seals = 0  # bits of loops that were open while the ledger took nothing
         self._leases_changed = False  # since the file was saved
         self._file_failed = False
         ledger.state_source = self._state_source
@@ -58,7 +59,10 @@ class Agent:
         fill_permille, full = self._fill()  # a full ledger refuses from the first moment on
         self._ledger_told = fill_permille // 10 * 2 + full
         self.take([events.LEDGER, fill_permille, full, 0], now)
+        unheard, self._unheard_seals = self._unheard_seals, 0
         for event in beginning:
+            if event[0] == events.SEAL:
+                event[2] |= unheard  # what was opened while nothing could be written
             self.take(event, now)
 
     def take(self, event: list, now: int) -> None:
@@ -67,6 +71,8 @@ class Agent:
         length = events.pack_into(self._event, 0, event)
         self.trace.append_event(self._event, length, now)
         if self.halted:
+            if event[0] == events.SEAL:
+                self._unheard_seals |= event[1] | event[2]
             return
         for decision in engine.step(self.state, event, now):
             if decision[0] >= decisions.LEVELS:
@@ -149,6 +155,7 @@ class Agent:
             return
         print("store:", error)
         self.halted = True
+        self._unheard_seals |= self.state.seal_broken
         self.drivers.contactor.set(0)
         why = storage.BRIMFUL if isinstance(error, LedgerFull) else storage.FAILED
         failed = [events.LEDGER, self.ledger.fill_permille, 1, why]

@@ -86,9 +86,11 @@ def may_lease(state, event) -> bool:
         return False
     if clock.valid(state) and event[5] <= state.clock_utc_ms // 1000:
         return False  # it was over before it came
+    if event[1] == SMART and event[6] != leases.NONE_MA:
+        return False  # a plan goes on with its next period
     lease = state.lease
     if leases.find(state.leases, event[2], lease) >= 0:
-        return True
+        return lease[leases.SOURCE] == event[1]
     if event[1] != SMART and _of_source(state, event[1]) >= 0:
         return True
     return leases.vacant(state.leases, lease) >= 0
@@ -203,9 +205,11 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
     elif source == SMART:
         return  # a plan without a clock would be a guess
     else:
-        over_at = (until_utc_s - from_utc_s) * 1000
+        over_at = NEVER
+        if state.accounted_quality >= events.RELATIVE:
+            over_at = (until_utc_s - state.accounted_utc_s) * 1000
         if now >= over_at:
-            limit_ma = fallback_ma  # over for certain: the box is up for longer than it lasts
+            limit_ma = fallback_ma  # over for certain: the box has been up since before for so long
         else:
             limit_ma = min(limit_ma, fallback_ma)
             state.lease_due = min(state.lease_due, over_at)
