@@ -206,13 +206,28 @@ def test_a_damaged_file_is_said_once_and_written_anew(tmp_path, capsys):
     bench.boot()
     assert capsys.readouterr().out.count("leases.bin: damaged") == 1
     bench.ready()
-    bench.lease(7)
     before = bench.agent.ledger.head
     while bench.agent.ledger.head == before:
         bench.quarter()
+    assert loaded(bench.path) == bytes(SIZE)
+    bench.lease(7)
     bench.boot()
     assert {lease[1] for lease in bench.remembered()} == {7}
     assert "leases.bin" not in capsys.readouterr().out
+
+
+def test_a_file_of_another_ledger_is_not_believed(tmp_path):
+    other = LeaseBench(tmp_path / "leases.bin", sectors=16)
+    other.ready()
+    for number in range(100, 120):
+        other.lease(number)
+    other.lease_file.save(other.agent.state.leases, other.agent.ledger.next_sequence - 1)
+    bench = LeaseBench(tmp_path / "leases.bin", sectors=16)
+    assert not bench.remembered()
+    bench.ready()
+    bench.lease(7)
+    bench.boot()
+    assert {lease[1] for lease in bench.remembered()} == {7}
 
 
 @pytest.mark.parametrize("story", range(3))

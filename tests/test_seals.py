@@ -23,13 +23,14 @@ class Pin:
         self.pulses = 0
         self.masked = False  # interrupts are lost
         self.levels: list[int] = []  # what the next readings see instead
-        self.on_write = lambda: None
+        self.before_write = self.on_write = lambda: None
 
     def irq(self, handler, trigger: int) -> None:
         self.handler, self.trigger = handler, trigger
 
     def value(self, level: int | None = None) -> int:
         if level is not None:
+            self.before_write()
             self.pulses += level
             self.level = level
             self.on_write()
@@ -183,19 +184,38 @@ def box(loops):
 def test_the_interrupt_opens_the_contactor_before_anybody_hears_of_it(box):
     box.lid.set(1)
     assert box.coil.level == 0 and not box.agent.events
+    pulses = box.coil.pulses
     box.contactor.set(1)  # a step that was under way grants what it had decided before
-    assert box.coil.level == 0
+    assert box.coil.level == 0 and box.coil.pulses == pulses
     box.contactor.set(0)
     box.senses.tell_seals(box.agent, 0)
     assert box.agent.events == [[events.SEAL, LID, 0]]
     assert box.coil.level == 0
 
 
-def test_between_two_instructions_of_a_grant_too(box):
+@pytest.mark.parametrize("moment", ["before_write", "on_write"])
+def test_between_two_instructions_of_a_grant_too(box, moment):
+    def open_lid() -> None:
+        setattr(box.coil, moment, lambda: None)
+        box.lid.set(1)
+
     box.contactor.set(0)
-    box.coil.on_write = lambda: box.lid.set(1) if box.coil.level else None
+    setattr(box.coil, moment, open_lid)
     box.contactor.set(1)
     assert box.coil.level == 0
+
+
+def test_between_the_last_look_and_the_release_too(box):
+    release = box.contactor.release
+
+    def opened_just_before() -> None:
+        box.cover.set(1)
+        release()
+
+    box.contactor.release = opened_just_before
+    box.lid.set(1)
+    box.senses.tell_seals(box.agent, 0)
+    assert box.coil.level == 0 and box.seals.news, "and it is told at the next turn"
 
 
 def test_where_the_policy_is_another_the_core_alone_decides(box):
