@@ -136,6 +136,16 @@ class Bench:
             self.now += 90_000
             self.read(add_wh // 10)
 
+    def fill(self) -> None:
+        """Quarters go by until the ledger is full."""
+        while not self.agent.state.ledger_full:
+            self.quarter()
+            self.agent.tell_ledger()
+            told = self.agent.inbox.take()
+            if told:
+                self.agent.take(told, self.now)
+                self.agent.inbox.release()
+
     def acknowledge(self) -> None:
         """The operator has everything."""
         ledger = self.agent.ledger
@@ -267,13 +277,7 @@ def test_a_full_ledger_ends_what_runs_begins_nothing_and_goes_on_when_read():
     bench = Bench(sectors=4)
     bench.ready()
     bench.charge()
-    while not bench.agent.state.ledger_full:
-        bench.quarter()
-        bench.agent.tell_ledger()
-        told = bench.agent.inbox.take()
-        if told:
-            bench.agent.take(told, bench.now)
-            bench.agent.inbox.release()
+    bench.fill()
     assert bench.drivers.closed == 1, "the running session goes on"
     bench.pilot("A")
     bench.read(1)
@@ -293,12 +297,7 @@ def test_a_full_ledger_ends_what_runs_begins_nothing_and_goes_on_when_read():
 def test_a_full_ledger_refuses_a_new_session_after_a_reboot_too():
     bench = Bench(sectors=16)
     bench.ready()
-    while not bench.agent.state.ledger_full:
-        bench.quarter()
-        bench.agent.tell_ledger()
-        if bench.agent.inbox.take():
-            bench.agent.take(bench.agent.inbox.take(), bench.now)
-            bench.agent.inbox.release()
+    bench.fill()
     for _ in range(3):
         bench.boot()
         bench.ready()
@@ -311,12 +310,7 @@ def test_a_full_ledger_refuses_a_new_session_after_a_reboot_too():
 def test_the_reserve_of_a_full_ledger_outlasts_many_power_cuts():
     bench = Bench(sectors=128)
     bench.ready()
-    while not bench.agent.state.ledger_full:
-        bench.quarter()
-        bench.agent.tell_ledger()
-        if bench.agent.inbox.take():
-            bench.agent.take(bench.agent.inbox.take(), bench.now)
-            bench.agent.inbox.release()
+    bench.fill()
     boots = 0
     while not bench.agent.halted and boots < 500:
         bench.boot()
