@@ -34,7 +34,8 @@ def test_the_free_story_takes_verbs_and_names_the_wrong_ones():
     typed = (
         "plugg", "balance", "plug", "load 1000 1000 1000", "load off", "load 1 2", "load 1 2 30000",
         "seal-open", "seal-close terminal_cover", "seal-open door", "tag 04a1b2c3", "tag 04a1",
-        "tag [/b]", "tag", "tag-remove", "cut now", "look", "watch", "log", "quit",
+        "tag [/b]", "tag", "tag-remove", "networks cafe depot-2", "networks " + 33 * "x",
+        "cut now", "look", "watch", "log", "quit",
     )  # fmt: skip
     done = run("--story", "free", typed="\n".join(typed))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -53,6 +54,8 @@ def test_the_free_story_takes_verbs_and_names_the_wrong_ones():
         "tag: a UID has 4, 7 or 10 bytes, not 2",
         "tag: type the tag's UID in hex",
         "the tag is taken away",
+        "other networks are in range (cafe) (depot-2)",
+        "networks: a network's name has at most 32 bytes",
         "cut: takes nothing behind it, not 'now'",
     )
     missing = [text for text in told if text not in done.stdout]

@@ -48,6 +48,9 @@ def verbs(scene: Scene) -> dict[str, Verb]:
         "restore": Verb("the power comes back", world.mains.restore),
         "drop": Verb("the network goes away", world.net.drop),
         "join": Verb("the network comes back", world.net.restore),
+        "networks": Verb(
+            "other networks are in range", world.net.networks, words.names, "[NAME …]"
+        ),
         "broker-stop": Verb("the broker goes away", broker.stop),
         "broker-start": Verb("the broker comes back", broker.start),
         "meter-silent": Verb("the meter falls silent", lambda: silence(scene, True)),

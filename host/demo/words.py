@@ -5,6 +5,7 @@ from __future__ import annotations
 POWER_MAX_W = 25_000  # a phase; the sub-meters go to 100 A
 SEALS = ("lid", "terminal_cover")
 UID_BYTES = (4, 7, 10)  # ISO/IEC 14443-3
+SSID_BYTES_MAX = 32
 
 
 def none(behind: list[str]) -> tuple[()]:
@@ -31,6 +32,13 @@ def seal(behind: list[str]) -> tuple[str]:
     if name not in SEALS:
         raise ValueError(f"no seal is called {name!r}; there are {' and '.join(SEALS)}")
     return (name,)
+
+
+def names(behind: list[str]) -> tuple[str, ...]:
+    """Any number of names of networks."""
+    if any(len(name.encode()) > SSID_BYTES_MAX for name in behind):
+        raise ValueError(f"a network's name has at most {SSID_BYTES_MAX} bytes")
+    return tuple(behind)
 
 
 def uid(behind: list[str]) -> tuple[bytes]:
