@@ -191,7 +191,7 @@ class Lane:
             self.send(events.OPT_OUT + kind % 2, random.below(2))
 
     def operator(self, random):
-        kind = random.below(10)
+        kind = random.below(11)
         utc_s = self.utc_s() + random.below(7200) - 3600
         if kind < 2:
             self.send(events.REMOTE_START + kind, random.below(3), 0, TAGS[random.below(4)])
@@ -208,6 +208,10 @@ class Lane:
             self.send(events.TAG_STATUS, random.below(2), 9000, 0, TAGS[random.below(4)])
         elif kind == 8:
             self.send(events.ABSENCE, utc_s, utc_s + 3600)
+        elif kind == 9:
+            counter = self.state.command_counter + random.below(3)
+            self.send(events.COMMAND, counter, utc_s, utc_s + 3600, 1 + random.below(100))
+            self.send(events.MESSAGE_REFUSED, random.below(8), 1)
         else:
             self.send(events.LOCAL_LIMIT, 5 + random.below(2), random.below(4) * 5000)
 

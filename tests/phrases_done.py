@@ -286,3 +286,16 @@ def _(box):
 def _(box):
     box.charge_now()
     box.run(90)
+
+
+# the link
+
+
+@phrase(r"(?:the operator|somebody) sends command (\d+)(?: again)?")
+def _(box, counter):
+    box.send(events.COMMAND, int(counter), box.utc_s - 60, box.utc_s + 60, 1)
+
+
+@phrase("a stranger sends something")
+def _(box):
+    box.send(events.MESSAGE_REFUSED, 4, 1)

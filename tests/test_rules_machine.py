@@ -17,6 +17,7 @@ LASTING = fields.names(memory.LASTING)
 # flags that are told at the next step, a mode by configuration alone, a phase that no fact has
 UNTOLD = {"session_limit_ma", "session_flags", "mode", "session_phase", "session_utc_s"}
 UNTOLD |= {
+    "command_counter",  # of what changes nothing that lasts
     "session_quality",
     "absent",
     "meter_next",

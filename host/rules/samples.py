@@ -65,6 +65,11 @@ def _absence(box: Box) -> tuple:
     return utc_s, utc_s + HOUR_S
 
 
+def _command(box: Box, above: int, later_s: int) -> tuple:
+    from_utc_s = clock.utc_s(box.state, box.now) - 60 + later_s
+    return box.state.command_counter + above, from_utc_s, from_utc_s + 600, 6
+
+
 CONFIGURED = (16_000, 900, 0, 2, access.FREE, 72, 24, lifecycle.IN_SERVICE)
 
 SAMPLES = (
@@ -129,4 +134,8 @@ SAMPLES = (
     Sample(events.PLACE_APPROVED, "", _fixed()),
     Sample(events.LOCAL_LIMIT, "thermal 8 A", _fixed(limits.THERMAL, 8000)),
     Sample(events.LOCAL_LIMIT, "thermal 1 A", _fixed(limits.THERMAL, 1000)),
+    Sample(events.COMMAND, "new", lambda box: _command(box, 1, 0)),
+    Sample(events.COMMAND, "used before", lambda box: _command(box, 0, 0)),
+    Sample(events.COMMAND, "too late", lambda box: _command(box, 1, -HOUR_S)),
+    Sample(events.MESSAGE_REFUSED, "", _fixed(4, 1)),
 )

@@ -43,6 +43,39 @@ SESSION_FLAGS = ("smart", "overridden")  # bits
 READER_MODES = ("free", "required")
 ABSENCE_CAUSES = ("power", "wifi", "address", "broker", "acknowledgement")  # bits
 PLACE_CHANGES = ("moved", "approved")
+COMMAND_VERBS = (
+    "none",
+    "block-tag",
+    "tags-begin",
+    "reader-mode",
+    "start",
+    "stop",
+    "limit",
+    "limit-end",
+    "plan",
+    "opt-out",
+    "charge-now",
+    "lifecycle",
+    "absence",
+    "seal",
+    "approve-place",
+    "approve-meter",
+    "configure",
+    "reboot",
+)
+# names of OCPP 2.0.1
+SECURITY_EVENTS = ("InvalidMessages", "AttemptedReplayAttacks", "InvalidCsmsCertificate")
+SECURITY_DETAILS = (
+    "none",
+    "too long",
+    "retained",
+    "no command",
+    "not signed with this box's key",
+    "not JSON",
+    "unknown verb",
+    "wrong arguments",
+    "outside its time",
+)
 
 # (kind, field): names by number, or by bit if the tuple begins with None
 NAMES = {
@@ -64,4 +97,7 @@ NAMES = {
     ("ABSENCE_BEGIN", "cause"): (None,) + ABSENCE_CAUSES,
     ("ABSENCE_END", "cause"): (None,) + ABSENCE_CAUSES,
     ("PLACE", "change"): PLACE_CHANGES,
+    ("COMMAND", "verb"): COMMAND_VERBS,
+    ("SECURITY", "event"): SECURITY_EVENTS,
+    ("SECURITY", "detail"): SECURITY_DETAILS,
 }

@@ -34,6 +34,8 @@ FIRST_CHARGE = const(22)
 PLACE = const(23)
 ANNOUNCED = const(24)
 PREFERENCE = const(25)
+COMMAND = const(26)
+SECURITY = const(27)
 STATE = const(61)
 WATERMARK = const(62)
 
@@ -105,10 +107,12 @@ FACTS = (
     "PLACE register_wh 5,meter_id 4,change 1\n"
     "ANNOUNCED from_utc_s 4,until_utc_s 4\n"
     "PREFERENCE opt_out 1,charge_now 1,flags 1\n"
+    "COMMAND counter 4,verb 1\n"
+    "SECURITY event 1,detail 1,count 2\n"
     "STATE state 0\n"
     "WATERMARK acknowledged 4"
 )
-_NUMBERS = bytes(range(1, 26)) + bytes((61, 62))  # the lines' kinds
+_NUMBERS = bytes(range(1, 28)) + bytes((61, 62))  # the lines' kinds
 
 
 def facts() -> dict:

@@ -9,6 +9,7 @@ from . import state as memory
 from .rules import (
     NEVER,
     access,
+    commands,
     commissioning,
     contactor,
     intervals,
@@ -30,6 +31,7 @@ State = memory.State
 RULES = (
     commissioning,
     timekeeping,
+    commands,
     storage,
     metering,
     intervals,

@@ -39,6 +39,8 @@ ABSENCE = const(27)  # a planned absence, announced
 PLACE = const(28)  # a scan: known and other networks in range
 PLACE_APPROVED = const(29)
 LOCAL_LIMIT = const(30)  # a sensor of the box: protection, temperature
+COMMAND = const(31)  # an authentic one of the operator; what it orders is the next event
+MESSAGE_REFUSED = const(32)  # count of them were no commands of the operator
 
 # cause of BOOT: that of machine.reset_cause(), or 0 when only the ledger had to be taken up again
 RESUMED = const(0)
@@ -97,7 +99,9 @@ KINDS = (
     "ABSENCE from_utc_s 4,until_utc_s 4\n"
     "PLACE known 1,others 1\n"
     "PLACE_APPROVED\n"
-    "LOCAL_LIMIT source 1,limit_ma 3"
+    "LOCAL_LIMIT source 1,limit_ma 3\n"
+    "COMMAND counter 4,from_utc_s 4,until_utc_s 4,verb 1\n"
+    "MESSAGE_REFUSED reason 1,count 2"
 )
 
 _LAYOUTS = tuple([fields.layout(row) for _, row in fields.table(KINDS)])

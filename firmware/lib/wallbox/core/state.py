@@ -21,7 +21,7 @@ LASTING = (
     "charged_a 4,charged_b 4,"  # subscriptions that have charged, + 1
     "absent 1,absent_utc_s 4,absent_quality 1,"  # causes that are in the ledger
     "planned_from_utc_s 4,planned_until_utc_s 4,opt_out 1,"
-    "absent_planned 1"
+    "absent_planned 1,command_counter 4"
 )
 
 # known anew after each boot
@@ -59,6 +59,8 @@ FLEETING = (
     "wanted 1,"  # a reading: 1 = to be asked for, 2 = asked for
     "ledger_fill_permille 2,ledger_full 1,ledger_failed 1,"
     "lease_due 5,limit_source 1,"
+    "command_answer 1,"  # one step only
+    "security_at 5,security_told 1,security_event 1,security_detail 1,security_count 2,"
     "refusals 4,limit_ma 3,due 5"
 )
 

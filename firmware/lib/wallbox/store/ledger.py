@@ -6,7 +6,7 @@ from .record import LENGTH_MAX, LENGTH_MIN, MAC_SIZE, STATE, number
 from .ring import Ring
 
 NAME = b"wallbox ledger"
-LONGEST = const(128)  # bytes of a record; after each boot so much is left out
+LONGEST = const(136)  # bytes of a record; after each boot so much is left out
 STATEMENT_SIZE = const(20)
 
 
