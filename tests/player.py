@@ -51,7 +51,11 @@ class Player:
             for fact, (utc_s, quality) in zip(before.facts, before.fact_times, strict=True):
                 engine.recall(self.state, fact, utc_s, quality)
             self.register_wh = before.register_wh
-        self.send(events.CONFIG, *self.config.values(), b"\x01" * 8)
+        self.configure()
+
+    def configure(self, **config: int) -> list[tuple]:
+        self.config.update(config)
+        return self.send(events.CONFIG, *self.config.values(), b"\x01" * 8)
 
     def send(self, kind: int, *values) -> list[tuple]:
         event = [kind, *values] + [0] * (events.MAX_FIELDS - 1 - len(values))

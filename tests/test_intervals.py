@@ -280,3 +280,24 @@ def test_each_firmware_is_a_fact_with_the_register_from_which_it_measured():
     newer.send(events.BOOT, 2, 1, 0, 0, 0, 0, b"1.1")
     (fact,) = newer.of_kind(decisions.FIRMWARE)
     assert fact == (decisions.FIRMWARE, box.state.accounted_wh, 42, b"1.1")
+
+
+@pytest.mark.parametrize("first_s, second_s", [(900, 300), (300, 900), (900, 3600)])
+def test_another_length_begins_with_the_next_interval(first_s, second_s):
+    box = at_home()
+    box.configure(interval_s=first_s)
+    box.charge()
+    box.run(QUARTER_S + first_s, power_w=1000, read_s=10)
+    before = len(box.of_kind(decisions.INTERVAL))
+    box.run(first_s // 3, power_w=1000, read_s=10)
+    box.configure(interval_s=second_s)
+    box.run(3 * second_s + first_s, power_w=1000, read_s=10)
+    lengths = [fact[6] for fact in box.of_kind(decisions.INTERVAL)[before:]]
+    assert lengths[0] == first_s and set(lengths[1:]) == {second_s}
+    ends = [fact[4] for fact in box.of_kind(decisions.INTERVAL)[before:]]
+    assert ends[0] % first_s == 0 and not [end for end in ends[1:] if end % second_s]
+    for fact, begin in zip(box.of_kind(decisions.INTERVAL)[before + 1 :], ends, strict=False):
+        partial = fact[7] & decisions.PARTIAL
+        assert partial == (fact[4] - begin != second_s), "a short one says so"
+    told = [fact for fact in box.facts if fact[0] in PARTS]
+    assert accounted_wh(box.facts) == told[-1][1] - 1_000_000

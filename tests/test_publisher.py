@@ -273,7 +273,37 @@ def test_other_topics_and_commands_without_a_handler_are_counted():
     box.run(100)
     assert box.publisher.ignored == 2
     commands: list[bytes] = []
-    box.publisher.on_command = lambda payload: commands.append(bytes(payload))
+    box.publisher.on_command = lambda payload, flags: commands.append(bytes(payload))
     box.broker.publish(f"wallbox/{SERIAL}/command", b"{}")
     box.run(100)
     assert commands == [b"{}"]
+
+
+def test_what_is_offered_goes_out_in_its_order_as_far_as_there_is_room():
+    box = drained(1)
+    topics = (box.publisher.reply_topic, box.publisher.trace_topic)
+    pieces = [b"%d" % number * 1024 for number in range(5)]
+
+    def stream(buf):
+        piece = pieces.pop(0) if pieces else b""
+        buf[: len(piece)] = piece
+        return len(piece)
+
+    replies = [b"an answer", b""]
+
+    def answer(buf):
+        text = replies.pop(0)
+        buf[: len(text)] = text
+        return len(text)
+
+    assert box.publisher.offer(topics[1], stream)
+    assert box.publisher.offer(topics[0], answer)
+    assert box.publisher.offer(topics[0], lambda buf: 0)
+    assert box.publisher.offer(topics[0], lambda buf: 0)
+    assert not box.publisher.offer(topics[0], answer), "too many wait"
+    box.run(2000)
+    said = [packet for packet in box.broker.publishes if packet.topic.endswith("/trace")]
+    assert [packet.payload for packet in said] == [b"%d" % n * 1024 for n in range(5)]
+    answers = [packet for packet in box.broker.publishes if packet.topic.endswith("/reply")]
+    assert [packet.payload for packet in answers] == [b"an answer"]
+    assert box.publisher.offers == []

@@ -113,6 +113,10 @@ def test_with_another_policy_and_its_jumper_the_session_is_finished(tmp_path):
         assert not charging(scene)
 
 
+def tag_hash(key: bytes, uid: bytes) -> bytes:
+    return TagList("", key).hash(uid, len(uid))
+
+
 def listed(folder, key: bytes, uid: bytes, limit_ma: int) -> bytes:
     """The file of a list with this tag."""
     tags = TagList(str(folder / "tags.bin"), key)

@@ -8,8 +8,9 @@ from micropython import const
 
 from . import agent as agents
 from . import build, crash, forget, inbox, report, sampling, senses, version
+from .commands import receiver
 from .core import events
-from .core.rules import lifecycle, seals
+from .core.rules import OPEN, access, lifecycle, seals
 from .drivers import clock, wifi
 from .link import link
 from .store import StoreError, leasefile, ledger, trace
@@ -21,6 +22,8 @@ _TRACE_MS = const(10_000)
 _WATERMARK_MS = const(3_600_000)  # one that is lost is only asked for again
 _HEALTHY_MS = const(60_000)  # after that long a boot was no crash
 _REPORT_MS = const(30_000)
+_RESTART_MS = const(2000)
+_GOODBYE_MS = const(500)
 _RECOVER_MS = const(60_000)  # between two attempts to go on after the ledger took nothing
 
 
@@ -72,6 +75,8 @@ class Box:
             self.online,
         )
         self.report.watch_link(self.link)
+        self.commands = receiver.Receiver(self, key)
+        self.link.publisher.on_command = self.commands.receive
 
     def charging(self) -> bool:
         return self.agent.state.contactor == 1
@@ -89,15 +94,27 @@ class Box:
         state = self.agent.state
         return state.seal_policy == seals.STOP and lifecycle.armed(state)
 
-    def command(self, event: list) -> bool:
-        """An event that the operator has ordered; False if the inbox is full: order it again."""
-        place = self.inbox.claim(event[0])
-        if not place:
-            return False
-        for index in range(1, len(event)):
-            place[index] = event[index]
-        self.inbox.commit()
-        return True
+    def recheck(self) -> None:
+        """The list of tags has changed, or was not asked yet: the core hears of whom it let in."""
+        state = self.agent.state
+        tag_a, tag_b = state.grant_tag_a, state.grant_tag_b
+        if state.session_phase == OPEN:
+            tag_a, tag_b = state.session_tag_a, state.session_tag_b
+        if self.tags and (tag_a or tag_b):
+            self.tags.recheck(access.tag(tag_a, tag_b))
+
+    def restart(self) -> None:
+        """An orderly reset, after what is to be said has been said."""
+        asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        await asyncio.sleep_ms(_RESTART_MS)
+        self.link.stop()
+        await asyncio.sleep_ms(_GOODBYE_MS)
+        self.contactor.set(0)
+        self.agent.flush_trace(self.clock.now())
+        print("reset: ordered by the operator")
+        machine.reset()
 
     def link_changed(self, code: int) -> None:
         from .link import texts
@@ -221,6 +238,7 @@ class Box:
                 acknowledged = self.ledger.acknowledged
                 reported_at = now
                 self.link.status_changed()
+            self.commands.service(now)
             if not healthy and now >= _HEALTHY_MS:
                 healthy = True
                 crash.clear()

@@ -13,7 +13,7 @@ CONFIG_FILE = "config.json"
 TAGS_FILE = "tags.bin"
 COUNTERS_FILE = "counters.bin"
 
-_IN_SIZE = const(512)  # an acknowledgement has 20 bytes and its topic
+_IN_SIZE = const(1216)  # the longest command, and its topic
 
 
 def ledger_key() -> bytes:

@@ -65,6 +65,7 @@ class Report:
             "ledger": self._ledger(),
             "clock": events.QUALITY[state.clock_quality],
             "utc_s": clock.utc_s(state, now),
+            "command": state.command_counter,
             "boot": self._agent.boot,
             "uptime_ms": now,
             "firmware": self._firmware,

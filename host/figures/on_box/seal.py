@@ -150,7 +150,7 @@ class Bench:
                     self.missed += 1
                     shared[PHASE] = OFF
             elif shared[PHASE] == CLOSED:
-                box.command([0])  # TICK
+                box.inbox.claim(0) and box.inbox.commit()  # TICK
 
     def reseal(self, state):
         box = self.box

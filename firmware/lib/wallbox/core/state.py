@@ -26,7 +26,7 @@ LASTING = (
 
 # known anew after each boot
 FLEETING = (
-    "config_valid 1,installation_limit_ma 3,interval_s 2,cable_limit_ma 3,seal_policy 1,"
+    "config_valid 1,installation_limit_ma 3,interval_s 2,interval_next_s 2,cable_limit_ma 3,seal_policy 1,"
     "offline_grace_h 2,relocate_after_h 2,chip_foreign 1,"
     "clock_utc_ms 6,clock_at 5,clock_quality 1,"  # UTC at clock_at
     "clock_jumped 1,"  # set for one step only
@@ -76,7 +76,7 @@ class State:
             setattr(self, name, 0)
         self.gap_open = 1  # nothing is accounted before meter and clock are known
         self.letter = 6
-        self.interval_s = 900
+        self.interval_s = self.interval_next_s = 900  # of the running one, of those after it
         self.mode = 2  # not told by the operator: as configured
         self.duty_permille = 1000
         self.identity = None  # bytes of a meter that is not in the ledger yet

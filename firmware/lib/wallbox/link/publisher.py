@@ -15,14 +15,16 @@ _LONGEST_MS = const(3600000)
 _STATUS_MS = const(1000)
 _STATEMENT_LENGTH = const(20)
 
+_OFFERS = const(4)
+
 _OFFLINE = b'{"online":false}'
 
 
 class Publisher:
     """status: object with build(buf) -> length, or a callable returning JSON bytes.
 
-    report(code) is called with LINK_UP and DELIVERED, each once a connection; on_command(payload)
-    for each command, if set.
+    report(code) is called with LINK_UP and DELIVERED, each once a connection; on_command(payload,
+    flags) for each command, if set; payload is None if it was too long.
     """
 
     def __init__(self, config, ledger, status, report):
@@ -37,6 +39,9 @@ class Publisher:
         if self.password is not None:
             self.password = packets.field(self.password)
         self.status_topic = packets.field(prefix + "/status")
+        self.reply_topic = packets.field(prefix + "/reply")
+        self.trace_topic = packets.field(prefix + "/trace")
+        self.offers = []  # (topic, build) of what waits to be sent with QoS 0
         self.topics = (packets.field(prefix + "/ack"), packets.field(prefix + "/command"))
         self.session = Session(self, ledger, packets.field(prefix + "/ledger"), config)
         self.report = report
@@ -98,7 +103,7 @@ class Publisher:
             else:
                 self._statement(bytes(payload), flags, now)
         elif self.on_command and topic == self.topics[1][2:]:
-            self.on_command(payload)
+            self.on_command(payload, flags)
         else:
             self.ignored += 1
 
@@ -171,6 +176,8 @@ class Publisher:
             if session.publish(self.status_topic, packets.RETAIN, self.build):
                 self.status_wanted = False
                 self.status_at = now
+        if self.offers:
+            self._send_offers()
         if self.asked:
             self._answer(now)
         if session.count:
@@ -178,6 +185,24 @@ class Publisher:
             self.quiet_since = now
         elif now - self.quiet_since >= self.quiet_ms and session.cursor > self.stated + 1:
             self._probe(now)
+
+    def offer(self, topic, build):
+        """Messages of QoS 0, as long as build(buf) -> length writes some. False: too many wait."""
+        if len(self.offers) == _OFFERS:
+            return False
+        self.offers.append((topic, build))
+        return True
+
+    def _send_offers(self):
+        """One after the other, each as far as there is room."""
+        session = self.session
+        while self.offers:
+            topic, build = self.offers[0]
+            before = session.end
+            if not session.publish(topic, 0, build):
+                return
+            if session.end == before:
+                self.offers.pop(0)
 
     def farewell(self):
         """Takes leave: `up` no more, so nothing goes out behind it. False if not connected."""

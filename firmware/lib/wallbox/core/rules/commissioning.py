@@ -14,7 +14,7 @@ def handle(state, event, now: int, out: list) -> None:
     if kind == events.CONFIG:
         state.config_valid = event[1]
         state.installation_limit_ma = event[2]
-        state.interval_s = event[3] or state.interval_s
+        state.interval_next_s = event[3] or state.interval_next_s
         state.cable_limit_ma = event[4]
         state.seal_policy = event[5]
         state.offline_grace_h = event[7]

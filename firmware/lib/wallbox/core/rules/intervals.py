@@ -144,7 +144,8 @@ def _reading(state, out: list) -> None:
         _close_interval(
             state, state.known_wh, state.boundary_utc_s, state.known_quality, partial, out
         )
-        _begin_interval(state, 0)
+        aligned = state.accounted_utc_s % state.interval_next_s == 0
+        _begin_interval(state, 0 if aligned else decisions.PARTIAL)
 
 
 def _roll_over(state, out: list) -> None:
@@ -224,9 +225,10 @@ def _settle(state, register_wh: int, utc_s: int, quality: int) -> None:
 
 def _begin_interval(state, partial: int) -> None:
     utc_s = state.reading_utc_s
-    if utc_s % state.interval_s == 0:
+    interval_s = state.interval_s = state.interval_next_s
+    if utc_s % interval_s == 0:
         partial = 0
-    state.boundary_utc_s = utc_s - utc_s % state.interval_s + state.interval_s
+    state.boundary_utc_s = utc_s - utc_s % interval_s + interval_s
     state.interval_partial = partial
 
 

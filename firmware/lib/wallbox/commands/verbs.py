@@ -1,0 +1,132 @@
+"""Which verbs there are, with which arguments: one table, and the check of a command against it.
+
+name:type:least:most[:default]. Types: i whole number, b true or false, t text by its length,
+h bytes as hex digits by their number, l list by its length, v number or text.
+"""
+
+from binascii import unhexlify
+
+from micropython import const
+
+from .envelope import NO_JSON, UNKNOWN_VERB, WRONG_ARGUMENTS, Refused
+
+_U32 = const(0xFFFFFFFF)
+_WINDOW_MOST_S = const(2_678_400)  # 31 days
+
+TABLE = (
+    "status\n"
+    "block-tag tag:h:16:16\n"
+    "tags-begin full:b:0:1 version:i:1:4294967295 base:i:0:4294967295:0\n"
+    "tags-part part:i:0:4000 entries:t:28:672\n"
+    "tags-end count:i:0:4000\n"
+    "reader-mode mode:t:4:8 from_utc_s:i:0:4294967295:0\n"
+    "start subscription:i:0:4294967295:0 limit_ma:i:0:16777215:0 tag:h:0:16:\n"
+    "stop session:i:0:4294967295:0\n"
+    "limit source:t:4:10 lease:i:1:4294967295 limit_ma:i:0:16777215 from_utc_s:i:0:4294967295 "
+    "until_utc_s:i:1:4294967295 fallback_ma:i:0:16777215:16777215\n"
+    "limit-end lease:i:1:4294967295\n"
+    "plan lease:i:1:4294967264 periods:l:0:24\n"
+    "opt-out on:b:0:1\n"
+    "charge-now on:b:0:1\n"
+    "lifecycle after:t:7:14 reason:t:4:12:none\n"
+    "absence from_utc_s:i:0:4294967295 until_utc_s:i:1:4294967295\n"
+    "seal numbers:t:1:48\n"
+    "approve-place\n"
+    "approve-meter meter_id:i:1:4294967295\n"
+    "configure key:t:4:32 value:v:0:64\n"
+    "trace first:i:0:65535 count:i:1:256\n"
+    "reboot force:b:0:1:0"
+)
+
+
+def checked(tree: dict) -> tuple:
+    """(counter, from_utc_s, until_utc_s, verb, arguments in the table's order). Raises Refused."""
+    counter = _number(tree, "counter", 1)
+    from_utc_s = _number(tree, "from_utc_s", 0)
+    until_utc_s = _number(tree, "until_utc_s", 1)
+    if not from_utc_s < until_utc_s <= from_utc_s + _WINDOW_MOST_S:
+        raise Refused(NO_JSON, "until_utc_s: above from_utc_s, by 31 days at most")
+    verb = tree.get("verb")
+    row = None
+    for line in TABLE.split("\n"):
+        name, _, rest = line.partition(" ")
+        if name == verb:
+            row = rest
+    if row is None:
+        raise Refused(UNKNOWN_VERB, "verb: this box knows it not; see its firmware's version")
+    given = tree.get("with", {})
+    if not isinstance(given, dict):
+        raise Refused(WRONG_ARGUMENTS, "with: an object")
+    return counter, from_utc_s, until_utc_s, verb, _arguments(row, given)
+
+
+def _number(tree: dict, name: str, least: int) -> int:
+    value = tree.get(name)
+    if not _whole(value) or not least <= value <= _U32:
+        raise Refused(NO_JSON, "%s: a whole number from %d to %d" % (name, least, _U32))
+    return value
+
+
+def _arguments(row: str, given: dict) -> list:
+    values = []
+    left = len(given)
+    for column in row.split(" ") if row else ():
+        fields = column.split(":")
+        name = fields[0]
+        if name in given:
+            left -= 1
+            values.append(_value(name, fields[1], int(fields[2]), int(fields[3]), given[name]))
+        elif len(fields) > 4:
+            values.append(_default(fields[1], fields[4]))
+        else:
+            raise Refused(WRONG_ARGUMENTS, "%s: missing" % name)
+    if left:
+        raise Refused(WRONG_ARGUMENTS, "an argument that this verb has not")
+    return values
+
+
+def _default(kind: str, text: str):
+    if kind == "h":
+        return b""
+    return text if kind == "t" else int(text)
+
+
+def _value(name: str, kind: str, least: int, most: int, value):
+    right = "%s from %d to %d" % (_KINDS[kind], least, most)
+    if kind == "b":
+        good = isinstance(value, bool)
+        right = "true or false"
+    elif kind == "i":
+        good = _whole(value) and least <= value <= most
+    elif kind == "l":
+        good = isinstance(value, list) and least <= len(value) <= most
+    elif kind == "v" and _whole(value):
+        good = True
+    else:
+        good = isinstance(value, str) and least <= len(value.encode()) <= most
+    if not good:
+        raise Refused(WRONG_ARGUMENTS, "%s: %s" % (name, right))
+    return _bytes(name, most, value) if kind == "h" else value
+
+
+def _bytes(name: str, digits: int, value: str) -> bytes:
+    try:
+        if len(value) in (0, digits):
+            return unhexlify(value.encode())
+    except ValueError:
+        pass
+    raise Refused(WRONG_ARGUMENTS, "%s: %d hex digits" % (name, digits))
+
+
+def _whole(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_KINDS = {
+    "b": "",
+    "i": "a whole number",
+    "t": "a text, its length",
+    "h": "hex digits, their number",
+    "l": "a list, its length",
+    "v": "a number, or a text, its length",
+}
