@@ -123,7 +123,7 @@ def test_a_command_waits_for_a_box_that_is_offline_and_its_time_ends(tmp_path):
     with scene_with(tmp_path) as scene, operator(scene) as orders:
         begin(scene)
         scene.world.net.drop()
-        scene.wait(lambda: scene.status.get("online") is False, 60, "offline")
+        scene.wait(lambda: "no Wi-Fi" in scene.world.box.tail(2000), 30, "offline")
         now = int(time.time())
         tree = {"counter": orders.counter + 1, "from_utc_s": now - 60, "until_utc_s": now + 1}
         late = tree | {"verb": "opt-out", "with": {"on": True}}
