@@ -1,4 +1,4 @@
-"""What the operator orders over MQTT, and what strangers cannot: the real firmware, a real broker."""
+"""What the operator orders over MQTT, and what strangers cannot: real firmware, real broker."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ HOUR_S = 3600
 
 
 def operator(scene) -> Operator:
-    assert scene.world.broker
-    return Operator(scene.world.broker.port, scene.world.serial, scene.keys.load(scene.world.serial))
+    world = scene.world
+    return Operator(world.broker.port, world.serial, scene.keys.load(world.serial))
 
 
 def accepted(reply: dict) -> None:
@@ -43,7 +43,8 @@ def test_limits_plans_and_wishes_take_effect_at_once(tmp_path):
         accepted(orders.send("charge-now", on=True))
         scene.wait(lambda: "smart" not in scene.status["limits_ma"], 10, "charge now")
         accepted(orders.send("plan", lease=200, periods=[]))
-        reply = orders.send("limit", source="grid", lease=8, limit_ma=1, from_utc_s=9, until_utc_s=9)
+        over = {"from_utc_s": 9, "until_utc_s": 9}
+        reply = orders.send("limit", source="grid", lease=8, limit_ma=1, **over)
         assert reply["status"] == "Rejected" and "ends before it begins" in reply["info"]
         verbs = [fact["verb"] for fact in facts(scene, "COMMAND")]
         assert verbs[:3] == ["limit", "opt-out", "opt-out"]

@@ -57,6 +57,8 @@ def test_an_opened_seal_ends_the_charge_at_once_and_stays_broken_over_power_cuts
         print(f"{1000 * (time.monotonic() - began):.1f} ms to the coil")
         scene.wait(lambda: scene.status.get("why") == "TamperDetectionActivated", 10, "refusal")
         scene.wait(lambda: colour(world) == (1, 0, 0), 5, "red lamp")
+        usb = "why: Faulted, TamperDetectionActivated. A seal was opened; call the operator. "
+        scene.wait(lambda: usb + "En plombe er" in world.box.tail(4000), 5, "the line on USB")
         assert scene.status["seals"] == {"open": ["lid"], "broken": ["lid"]}
         assert "seal" in scene.status["en"] and "plombe" in scene.status["da"]
         world.seal.close("lid")

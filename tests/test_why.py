@@ -259,3 +259,16 @@ def test_on_the_real_interpreter_too(micropython):
     for line in lines:
         lane.step()
         assert json.loads(line) == why.why(lane.state, lane.now)
+
+
+def test_one_line_tells_it_all_on_the_console():
+    box = charging()
+    assert why.line(box.state, box.now) == (
+        "why: Charging, Charging; 16000 mA by installation. "
+        "The car may draw up to 16 A. Bilen kan bruge op til 16 A."
+    )
+    box.send(events.METER_SILENT, 1)
+    box.seal(opened=1)
+    line = why.line(box.state, box.now)
+    assert line.startswith("why: Faulted, PowerMeterSilent; also TamperDetectionActivated. ")
+    assert "\n" not in line

@@ -239,6 +239,7 @@ class Box:
                 reported_at = now
                 self.link.status_changed()
             self.commands.service(now)
+            self.report.say(now)
             if not healthy and now >= _HEALTHY_MS:
                 healthy = True
                 crash.clear()

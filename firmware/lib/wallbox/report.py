@@ -26,6 +26,7 @@ class Report:
         self._tags = tags
         self._link = None
         self.minimum_free = gc.mem_free()
+        self._said = ()
 
     def watch_link(self, link) -> None:
         self._link = link
@@ -36,6 +37,14 @@ class Report:
         free = gc.mem_free()
         if free < self.minimum_free:
             self.minimum_free = free
+
+    def say(self, now: int) -> None:
+        """Why the box does what it does, on the console, when that is another than before."""
+        state = self._agent.state
+        answer = (why.name(state, now), state.refusals, state.limit_ma, state.limit_source)
+        if answer != self._said:
+            self._said = answer
+            print(why.line(state, now))
 
     def build(self) -> bytes:
         tree = self.tree()

@@ -37,6 +37,21 @@ def why(state, now: int) -> dict:
     }
 
 
+def name(state, now: int) -> str:
+    """The answer's name alone."""
+    return _answer(state, now)[0]
+
+
+def line(state, now: int) -> str:
+    """The whole answer in one line, for USB."""
+    answer = why(state, now)
+    also = "; also " + ", ".join(answer["losers"]) if answer["losers"] else ""
+    if state.refusals == 0 and state.limit_ma < leases.NONE_MA:
+        also += "; %d mA by %s" % (answer["limit_ma"], answer["limit_by"])
+    words = (answer["state"], answer["why"], also, answer["en"], answer["da"])
+    return "why: %s, %s%s. %s %s" % words
+
+
 def _answer(state, now: int) -> tuple:
     """(name, until): a refusal wins, the lowest bit first; then what the session waits for."""
     if state.refusals:

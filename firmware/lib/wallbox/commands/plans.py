@@ -8,7 +8,7 @@ _U32 = 0xFFFFFFFF
 
 
 def replace(box, first: int, periods: list, take) -> tuple:
-    """first: lease number of the first period; the others follow. Nothing changes if one is wrong."""
+    """first: lease number of the first period, the others follow. All of them, or none."""
     before = 0
     for period in periods:
         if not _good(period, before):

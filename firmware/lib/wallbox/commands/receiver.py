@@ -24,7 +24,7 @@ class Receiver:
     def __init__(self, box, ledger_key: bytes):
         self._box = box
         self._key = envelope.key_of(ledger_key)
-        self._lists = None
+        self._lists: list = []  # who takes lists of tags, once one has come
         self._minute_at = -_MINUTE_MS
         self._refused = 0  # in this minute
         self._unheard = 0  # of them, those that the core was not told of
@@ -121,11 +121,12 @@ class Receiver:
             forget("wallbox.core", "codes")
 
     def _tag_orders(self):
-        if self._lists is None:
+        if not self._lists:
             from . import tag_orders
 
-            self._lists = tag_orders.TagOrders(self._box.tags, self._answer, self._box.recheck)
-        return self._lists
+            orders = tag_orders.TagOrders(self._box.tags, self._answer, self._box.recheck)
+            self._lists.append(orders)
+        return self._lists[0]
 
     def _answer(self, status: str, info: str) -> None:
         """Of the command that is being done."""

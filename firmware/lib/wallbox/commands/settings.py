@@ -39,4 +39,6 @@ def change(box, key: str, value, take) -> tuple:
     if error_text:
         return FAILED, error_text
     answer = take(box, events.CONFIG, values["event"][1:])
-    return answer if answer[0] != ACCEPTED else (ACCEPTED, "in force; an interval that runs ends first")
+    if answer[0] != ACCEPTED:
+        return answer
+    return ACCEPTED, "in force; an interval that runs ends first"

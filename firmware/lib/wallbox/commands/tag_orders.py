@@ -6,7 +6,7 @@ from binascii import a2b_base64
 from micropython import const
 
 from ..store import taglist_update
-from . import ACCEPTED, FAILED, NOT_SUPPORTED, VERSION_MISMATCH
+from . import ACCEPTED, FAILED, VERSION_MISMATCH
 
 _NAMES = (ACCEPTED, FAILED, VERSION_MISMATCH)
 _REST_MS = const(5)
@@ -37,7 +37,7 @@ class TagOrders:
         return self._go_on(self._update.finish(given[0]))
 
     def fold(self) -> None:
-        """Tags that were blocked one by one go to their places, when there is nothing else to do."""
+        """Tags that were blocked one by one go to their places, when nothing else is done."""
         if self._tags.tags.blocks >= _FOLD_AT and not self._update.active and not self._working:
             if self._update.fold() == taglist_update.WORKING:
                 self._working = True

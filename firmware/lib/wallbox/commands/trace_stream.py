@@ -2,7 +2,6 @@
 
 from micropython import const
 
-from ..link import packets
 from ..store.record import put
 from . import ACCEPTED, FAILED, REJECTED
 

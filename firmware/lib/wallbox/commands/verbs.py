@@ -61,7 +61,7 @@ def checked(tree: dict) -> tuple:
 
 
 def _number(tree: dict, name: str, least: int) -> int:
-    value = tree.get(name)
+    value = tree.get(name, -1)
     if not _whole(value) or not least <= value <= _U32:
         raise Refused(NO_JSON, "%s: a whole number from %d to %d" % (name, least, _U32))
     return value

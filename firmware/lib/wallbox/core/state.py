@@ -26,7 +26,8 @@ LASTING = (
 
 # known anew after each boot
 FLEETING = (
-    "config_valid 1,installation_limit_ma 3,interval_s 2,interval_next_s 2,cable_limit_ma 3,seal_policy 1,"
+    "config_valid 1,installation_limit_ma 3,interval_s 2,interval_next_s 2,"
+    "cable_limit_ma 3,seal_policy 1,"
     "offline_grace_h 2,relocate_after_h 2,chip_foreign 1,"
     "clock_utc_ms 6,clock_at 5,clock_quality 1,"  # UTC at clock_at
     "clock_jumped 1,"  # set for one step only
