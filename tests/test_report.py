@@ -30,6 +30,7 @@ for name, value in dict(
     letter=0, session_phase=3, refusals=0xFFFFFFFF, contactor=0, duty_permille=1000, reading=1,
     limit_ma=U24, clock_quality=0, session=U32, session_utc_s=U32, limit_source=0,
     session_begin_wh=1, session_carried_wh=U40, lifecycle=5, seal_open=3, seal_broken=3,
+    command_counter=U32,
     mode=0, absent=1, absent_utc_s=U32,
 ).items():
     setattr(state, name, value)
@@ -38,7 +39,7 @@ ledger = Part(next_sequence=U32, acknowledged=U32, fill_permille=1000, damaged=U
 agent = Part(state=state, ledger=ledger, boot=0xFFFF, inbox=Part(discarded=U32), trace_failed=False)
 report.clock.utc_s = lambda state, now: U32
 report.why.status.of = lambda state: 3  # the longest of the names
-tags = Part(reader=Part(works=0), tags=Part(version=U32))
+tags = Part(reader=Part(works=0), tags=Part(version=U32, blocks=255))
 made = report.Report("W" * 24, "255.255.255-rc255", agent, Part(meter=Part(reading=reading)),
                      Part(now=lambda: U40), tags)
 made.watch_link(Part(last_outage=255, outages=U32))

@@ -168,6 +168,9 @@ def test_lists_of_tags_come_over_the_air_and_blocking_ends_a_session(tmp_path):
         scene.wait(lambda: not charging(scene), 10, "the blocked tag's session ends")
         scene.wait(lambda: facts(scene, "SESSION_END"), 20, "its end")
         assert facts(scene, "SESSION_END")[-1]["reason"] == "DeAuthorized"
+        for number in range(4):
+            accepted(orders.send("block-tag", tag=others[number].tag.hex()))
+        scene.wait(lambda: scene.status["reader"]["blocks"] == 0, 20, "blocked in their places")
         reply = orders.send("start", tag=mine.tag.hex())
         assert reply["status"] == "Rejected" and "Blocked" in reply["info"]
         accepted(orders.send("start", subscription=1, limit_ma=8000))

@@ -26,7 +26,7 @@ class Report:
         self._tags = tags
         self._link = None
         self.minimum_free = gc.mem_free()
-        self._said = ()
+        self._said: tuple = ()
 
     def watch_link(self, link) -> None:
         self._link = link
@@ -96,6 +96,7 @@ class Report:
             "required": state.mode == access.REQUIRED,
             "works": works,
             "list_version": self._tags.tags.version if self._tags else 0,
+            "blocks": self._tags.tags.blocks if self._tags else 0,
         }
 
     def _ledger(self) -> dict:

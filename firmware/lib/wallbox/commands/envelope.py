@@ -9,7 +9,7 @@ from ..store.keyed import hmac
 
 LONGEST = const(1152)  # bytes of a message
 DEPTH_MOST = const(4)  # brackets within brackets
-_DIGITS = const(64)
+DIGITS = const(64)  # of the MAC
 
 # why a message is no command, `detail` of a SECURITY fact
 TOO_LONG = const(1)
@@ -35,12 +35,12 @@ def opened(key: bytes, message) -> bytes:
     if len(message) > LONGEST:
         raise Refused(TOO_LONG, "at most %d bytes" % LONGEST)
     try:
-        mac = unhexlify(bytes(message[:_DIGITS]))
+        mac = unhexlify(bytes(message[:DIGITS]))
     except ValueError:
         mac = b""
-    if len(mac) * 2 != _DIGITS or message[_DIGITS : _DIGITS + 1] != b" ":
+    if len(mac) * 2 != DIGITS or message[DIGITS : DIGITS + 1] != b" ":
         raise Refused(NO_COMMAND, "64 hex digits, a blank and JSON")
-    text = bytes(message[_DIGITS + 1 :])
+    text = bytes(message[DIGITS + 1 :])
     right = hmac(key, b"command\x00" + text)
     difference = 0
     for index in range(len(right)):

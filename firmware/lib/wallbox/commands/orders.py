@@ -1,6 +1,6 @@
 """What each verb does: orders(box, arguments) -> (status, info), None if the answer comes later.
 
-Imported when a command is there, and forgotten again. A verb's function has its name, with _.
+A verb's function has its name, with _.
 """
 
 from ..core import codes, events

@@ -10,14 +10,12 @@ from . import ACCEPTED, FAILED, VERSION_MISMATCH
 
 _NAMES = (ACCEPTED, FAILED, VERSION_MISMATCH)
 _REST_MS = const(5)
-_FOLD_AT = const(4)  # entries blocked one by one, half of what there is room for
 
 
 class TagOrders:
     """tags: drivers/tags.py. answer(status, info) sends the reply; recheck() asks the new list."""
 
     def __init__(self, tags, answer, recheck):
-        self._tags = tags
         self._answer = answer
         self._recheck = recheck
         self._update = taglist_update.Update(tags.tags)
@@ -37,15 +35,20 @@ class TagOrders:
         return self._go_on(self._update.finish(given[0]))
 
     def fold(self) -> None:
-        """Tags that were blocked one by one go to their places, when nothing else is done."""
-        if self._tags.tags.blocks >= _FOLD_AT and not self._update.active and not self._working:
-            if self._update.fold() == taglist_update.WORKING:
-                self._working = True
-                asyncio.create_task(self._work(False))
+        """Tags that were blocked one by one go to their places."""
+        if self._update.fold() == taglist_update.WORKING:
+            self._working = True
+            asyncio.create_task(self._work(False))
+
+    def abort(self) -> None:
+        """A list whose rest never came; the old one stays."""
+        if not self._working:
+            self._update.abort()
 
     @property
-    def busy(self) -> bool:
-        return self._working
+    def active(self) -> bool:
+        """Whether a list is on its way."""
+        return self._working or self._update.active
 
     def _named(self, outcome: int) -> tuple:
         return _NAMES[outcome], self._update.error
