@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from host.broker_options import KEYS, KeysOption
 from host.console import EXIT_UNUSABLE, fail, out
 from host.keys import KeyStore, KeyStoreError
 
 _keys = typer.Typer(help="The key store: one secret a box, never printed.", no_args_is_help=True)
-
-KeysOption = Annotated[
-    Path, typer.Option(envvar="WALLBOX_KEYS", help="Key store: a directory of <serial>.key.")
-]
-_KEYS = Path("keys")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 @_keys.command("new")
 def new(
-    box: Annotated[str, typer.Argument(help="Serial of the box.")], keys: KeysOption = _KEYS
+    box: Annotated[str, typer.Argument(help="Serial of the box.")], keys: KeysOption = KEYS
 ) -> None:
     """Make a random key for a box that has none; makes the key store if there is none.
 
@@ -41,7 +36,7 @@ def new(
 
 
 @_keys.command("list")
-def list_keys(keys: KeysOption = _KEYS) -> None:
+def list_keys(keys: KeysOption = KEYS) -> None:
     """Print the serials that have a key; a key that cannot be used is an error.
 
     Exit code 0: all are usable. 4: the store or a key is not.

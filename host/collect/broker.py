@@ -32,18 +32,42 @@ class BrokerSettings:
     def name(self) -> str:
         return f"{self.host}:{self.port}"
 
+    def refuses(self, reason: object) -> str:
+        """One line for people: the broker does not let us in."""
+        check = "the certificate" if self.certificate_file else "--user, --password-file"
+        return f"the broker at {self.name} refuses: {reason}; check {check}"
 
-def make_client(broker: BrokerSettings) -> mqtt.Client:
+    def absent(self, error: object) -> str:
+        """One line for people: nobody answers there."""
+        return f"no broker at {self.name}: {error or 'no answer'}; check --broker and --port"
+
+    def silent(self) -> str:
+        """One line for people: somebody is there and hangs up."""
+        check = "--ca-file, --certificate-file" if self.tls else "whether it wants --tls"
+        return (
+            f"the broker at {self.name} closes the connection without an answer; check {check}"
+        )
+
+    def tls_files_wrong(self, error: OSError) -> str:
+        """One line for people: a file that `make_client` needs cannot be read."""
+        files = (self.ca_file, self.certificate_file, self.key_file)
+        named = ", ".join(str(path) for path in files if path)
+        return f"{named}: {error.strerror or error}; check the TLS files"
+
+
+def make_client(broker: BrokerSettings, keep_session: bool = True) -> mqtt.Client:
     """A client with a session that the broker keeps, and with PUBACKs in our hands.
+
+    Without `keep_session` the session ends with the connection, and PUBACKs go by themselves.
 
     Raises OSError if a TLS file cannot be read.
     """
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2,
         client_id=broker.client_id,
-        clean_session=False,
+        clean_session=not keep_session,
         protocol=mqtt.MQTTv311,
-        manual_ack=True,
+        manual_ack=keep_session,
     )
     client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
     client.max_queued_messages_set(OUTGOING_MESSAGES_MAX)

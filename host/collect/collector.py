@@ -145,9 +145,8 @@ class Collector:
         self, client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _more: object
     ) -> None:
         if reason.is_failure:
-            check = "the certificate" if self.broker.certificate_file else "--user, --password-file"
             self.login_refused = True
-            self._cannot_enter(f"the broker at {self.broker.name} refuses: {reason}; check {check}")
+            self._cannot_enter(self.broker.refuses(reason))
             return
         self._connection += 1
         client.subscribe([("wallbox/+/ledger", 1), ("wallbox/+/status", 1)])
@@ -181,9 +180,7 @@ class Collector:
 
     def _on_connect_fail(self, _client: mqtt.Client, _data: object) -> None:
         error = sys.exc_info()[1]  # paho calls this from its except clause
-        self._cannot_enter(
-            f"no broker at {self.broker.name}: {error or 'no answer'}; check --broker and --port"
-        )
+        self._cannot_enter(self.broker.absent(error))
 
     def _cannot_enter(self, text: str) -> None:
         if text != self.refusal:
@@ -201,11 +198,7 @@ class Collector:
         if was_connected:
             self._say("warning", "disconnected", f"lost the broker at {self.broker.name}")
         elif not self.login_refused:
-            check = "--ca-file, --certificate-file" if self.broker.tls else "whether it wants --tls"
-            self._cannot_enter(
-                f"the broker at {self.broker.name} closes the connection without an answer; "
-                f"check {check}"
-            )
+            self._cannot_enter(self.broker.silent())
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         self.active_at = time.monotonic()

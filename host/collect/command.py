@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import stat
 import threading
 import time
 from pathlib import Path
@@ -12,6 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from host.broker_options import (
+    KEYS,
+    BrokerOption,
+    CaFileOption,
+    CertificateFileOption,
+    KeyFileOption,
+    KeysOption,
+    PasswordFileOption,
+    PortOption,
+    TlsOption,
+    UserOption,
+    broker_settings,
+)
 from host.console import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_UNUSABLE, fail, out
 
 if TYPE_CHECKING:
@@ -28,31 +40,19 @@ def register(app: typer.Typer) -> None:
 
 
 def collect(
-    broker: Annotated[str, typer.Option(help="The MQTT broker's name or address.")] = "localhost",
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="1883, with --tls 8883, if not given.")
-    ] = None,
+    broker: BrokerOption = "localhost",
+    port: PortOption = None,
     database: Annotated[
         Path,
         typer.Option(envvar="WALLBOX_DATABASE", help="SQLite file; made if there is none."),
     ] = Path("wallbox.db"),
-    keys: Annotated[
-        Path, typer.Option(envvar="WALLBOX_KEYS", help="Key store: a directory of <serial>.key.")
-    ] = Path("keys"),
-    user: Annotated[str | None, typer.Option(help="User at the broker.")] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(help="Its first line is the user's password; mode 0600.")
-    ] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypt, and verify the broker.")] = False,
-    ca_file: Annotated[
-        Path | None, typer.Option(help="With --tls: who may sign for the broker (PEM).")
-    ] = None,
-    certificate_file: Annotated[
-        Path | None, typer.Option(help="With --tls: our certificate (PEM).")
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(help="With --tls: our certificate's key (PEM).")
-    ] = None,
+    keys: KeysOption = KEYS,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    tls: TlsOption = False,
+    ca_file: CaFileOption = None,
+    certificate_file: CertificateFileOption = None,
+    key_file: KeyFileOption = None,
     client_id: Annotated[
         str, typer.Option(help="Names the session that the broker keeps while we are away.")
     ] = "wallbox-collector",
@@ -67,24 +67,12 @@ def collect(
     refuses, or with --once cannot be reached. 4: database, key store or a file is unusable.
     5: with --once, something was refused (see `wallbox ledger quarantine`).
     """
-    from host.collect.collector import BrokerSettings, Collector
+    from host.collect.collector import Collector
     from host.collect.database import Database, DatabaseUnusable
     from host.keys import KeyStore, KeyStoreError
 
-    if (user is None) != (password_file is None):
-        raise typer.BadParameter("--user and --password-file go together")
-    if not tls and (ca_file or certificate_file or key_file):
-        raise typer.BadParameter("--ca-file, --certificate-file and --key-file need --tls")
-    settings = BrokerSettings(
-        host=broker,
-        port=port or (8883 if tls else 1883),
-        user=user,
-        password=_password(password_file),
-        tls=tls,
-        ca_file=ca_file,
-        certificate_file=certificate_file,
-        key_file=key_file,
-        client_id=client_id,
+    settings = broker_settings(
+        broker, port, user, password_file, tls, ca_file, certificate_file, key_file, client_id
     )
     try:
         store = KeyStore(keys)
@@ -94,8 +82,7 @@ def collect(
     try:
         collector = Collector(settings, file, store, _print_json if as_json else _print)
     except OSError as error:
-        named = ", ".join(str(path) for path in (ca_file, certificate_file, key_file) if path)
-        fail(f"{named}: {error.strerror or error}; check the TLS files", EXIT_UNUSABLE)
+        fail(settings.tls_files_wrong(error), EXIT_UNUSABLE)
     try:
         _run(collector, once)
     finally:
@@ -125,18 +112,6 @@ def _run(collector: Collector, once: bool) -> None:
             quiet = time.monotonic() - collector.active_at > QUIET_S
             if once and collector.connected and collector.idle and quiet:
                 return
-
-
-def _password(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-            fail(f"{path}: others may read the password; correct it with: chmod 600 {path}", 4)
-        with path.open(encoding="utf-8") as file:  # any line end becomes \n
-            return file.readline().removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{path}: the password cannot be read: {error}", EXIT_UNUSABLE)
 
 
 def _print(notice: Notice) -> None:
