@@ -14,6 +14,7 @@ import typer
 JOBS = (
     "host.demo.command",
     "host.collect.command",
+    "host.send.command",
     "host.ledger.command",
     "host.keys_command",
     "host.figures.command",

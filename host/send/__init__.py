@@ -1,0 +1,1 @@
+"""`wallbox send`: what the operator orders of a box, signed, sent, and its answer."""
