@@ -38,7 +38,7 @@ class AnsweringBox:
         self.forged: bytes | None = None  # a key: that of somebody else, who answers first
         self.deaf_to: list[str] = []  # verbs of which one each is not answered
         self.lose: set[int] = set()  # offsets of the trace that get lost, once
-        self.trace = bytes(range(256)) * 16 * 8  # 8 sectors
+        self.trace = bytes(range(256)) * 16 * 16  # 16 sectors
         self.entries = b""
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=serial, clean_session=False

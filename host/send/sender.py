@@ -16,7 +16,15 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from host.collect.broker import BrokerSettings, make_client
 from host.send.counter import Counter
-from host.send.message import COUNTER_MAX, Arguments, NotBelieved, Reply, read_reply, sign_command
+from host.send.message import (
+    COUNTER_MAX,
+    WINDOW_S_MAX,
+    Arguments,
+    NotBelieved,
+    Reply,
+    read_reply,
+    sign_command,
+)
 
 CONNECT_TIMEOUT_S = 10.0
 EARLY_S = 60  # the box's clock may be so much behind ours
@@ -128,7 +136,7 @@ class Sender:
             with self._counter.taken(numbers, above) as first:
                 number = first + numbers - 1
                 early_utc_s = int(time.time()) - EARLY_S
-                until_utc_s = early_utc_s + EARLY_S + valid_s
+                until_utc_s = early_utc_s + min(EARLY_S + valid_s, WINDOW_S_MAX)
                 more = numbered(first) if numbered else {}
                 payload = sign_command(
                     self._key, number, early_utc_s, until_utc_s, verb, {**arguments, **more}

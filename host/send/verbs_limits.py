@@ -52,8 +52,7 @@ def limit(
 
     \b
     wallbox send WB-000001 limit --source grid --amps 10 --until +2h
-    wallbox send WB-000001 limit --source protection --amps 0 --from 2026-12-24T17:00
-        --until 2026-12-24T19:00
+    wallbox send WB-000001 limit --source protection --amps 0 --from +6h --until +8h
     """
     from_utc_s, until_utc_s = later(from_), later(until)
     check_span(from_utc_s, until_utc_s)
