@@ -13,17 +13,16 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.mosquitto import Mosquitto
+from tests.orders import command_key, signed
 
 
 def mac(key: bytes, direction: bytes, body: bytes) -> bytes:
-    commands = hmac.new(key, b"commands", hashlib.sha256).digest()
-    return hmac.new(commands, direction + b"\0" + body, hashlib.sha256).hexdigest().encode()
+    return hmac.new(command_key(key), direction + b"\0" + body, hashlib.sha256).hexdigest().encode()
 
 
 def reply(key: bytes, counter: int, verb: str, status: str, info: str = "") -> bytes:
     tree = {"counter": counter, "verb": verb, "status": status, "info": info}
-    body = json.dumps(tree).encode()  # with blanks, as MicroPython writes them
-    return mac(key, b"reply", body) + b" " + body
+    return signed(command_key(key), tree, b"reply")
 
 
 class AnsweringBox:
