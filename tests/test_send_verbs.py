@@ -189,6 +189,14 @@ def test_wrong_options_send_nothing(keys, tmp_path, monkeypatch, arguments, told
     assert done.exit_code == 2 and told in re.sub(r"[│\s]+", " ", done.stderr), done.stderr
 
 
+def test_the_help_of_a_verb_needs_no_box():
+    for arguments in (("limit",), (SERIAL, "limit")):
+        done = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["send", *arguments, "--help"])
+        assert done.exit_code == 0 and "--fallback-amps" in done.stdout
+        assert "Exit code 0: Accepted" in done.stdout and "WALLBOX_KEYS" in done.stdout
+        assert "May be taken for 10 minutes" in done.stdout
+
+
 def examples():
     """Every line of the page and of the help that begins with `wallbox send WB-000001`."""
     group = typer.main.get_command(app).commands["send"]

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from host.send.order import MINUTES_10_S, opened
+from host.send.options import MINUTES_10_S, opened
 
 EXIT_CODES = (
     "Exit code 0: Accepted, Scheduled or RebootRequired. 1: the box refuses (Rejected, Failed, "

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from host.send.order import DAY_S, TIME_HELP, Order, later
+from host.send.options import DAY_S, TIME_HELP, later
+from host.send.order import Order
 from host.send.tag_option import HashOption, UidFileOption, tag_of
 from host.send.verb import verb
 

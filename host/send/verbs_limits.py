@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from host.send.order import TIME_HELP, Order, check_span, later
+from host.send.options import TIME_HELP, check_span, later
+from host.send.order import Order
 from host.send.verb import verb
 
 AMPS_MAX = 80

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from host.send.order import DAY_S, Order
+from host.send.options import DAY_S
+from host.send.order import Order
 from host.send.progress import bar
 from host.send.tag_option import HashOption, UidFileOption, tag_of
 from host.send.verb import verb
