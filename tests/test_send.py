@@ -16,6 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
 from host.cli import app
+from host.collect.broker import BrokerSettings
+from host.send.counter import Counter
+from host.send.sender import Sender
 from hw.sim.ports import free_port
 from tests.answering_box import AnsweringBox
 from tests.mosquitto import wait_until
@@ -143,6 +146,21 @@ def test_the_status_that_follows_is_shown(send, box):
     assert re.search(r"^reader\.list_version +7 *$", done.stdout, re.MULTILINE)
     told = json.loads(send("status", "--json").stdout)
     assert told["status"] == "Accepted" and told["box_status"]["reader"]["list_version"] == 7
+
+
+def test_a_reply_that_the_broker_kept_is_none(send, box):
+    box.client.publish(box.topic("reply"), b"of yesterday", retain=True).wait_for_publish(10)
+    done = send("stop")
+    assert done.exit_code == 0 and done.stderr == ""
+
+
+def test_a_status_from_before_an_order_does_not_answer_it(box, keys, mosquitto):
+    settings = BrokerSettings(mosquitto.host, mosquitto.port)
+    with Sender(settings, SERIAL, KEY, Counter(keys.path(SERIAL))) as sender:
+        box.publish_status(state="Faulted")
+        assert sender.wait(lambda: sender.status_live, 10)
+        assert sender.order("stop", {}, 600, 10).done
+        assert sender.status_live is None and sender.status["state"] == "Faulted"
 
 
 def test_a_status_cannot_command_the_terminal(send, box):
