@@ -1,7 +1,8 @@
 """How every command speaks: results to standard output, one line of error, an exit code.
 
 Exit codes: 0 done, 1 a bug, 2 wrong options, 3 a peer cannot be reached or refuses, 4 a file or
-directory is unusable, 5 done, but something was refused. A command that gives 1 or 5 another meaning says so.
+directory is unusable, 5 done, but something was refused. A command that gives 1 or 5 another
+meaning says so in its help.
 """
 
 from __future__ import annotations
