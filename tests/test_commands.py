@@ -118,6 +118,12 @@ def test_what_is_not_in_the_table_is_refused_by_name(changed, named):
     assert named in refused(verbs.checked, PLAIN | changed)[1]
 
 
+def test_who_is_refused_hears_of_which_command():
+    assert verbs.named(PLAIN) == (7, "status")
+    assert verbs.named({}) == (0, "")
+    assert verbs.named({"counter": 1 << 40, "verb": "x" * 200}) == (0, "")
+
+
 Values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),

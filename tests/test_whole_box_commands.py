@@ -106,9 +106,11 @@ def test_strangers_and_repetitions_order_nothing(tmp_path):
         for message, named in (
             (b"hello", "64 hex digits"),
             (recorded[:65] + b" " + recorded[65:], "not signed"),
-            (signed(orders.key, tree | {"verb": "explode"}), "verb"),
         ):
             assert named in orders.publish(message)["info"]
+        reply = orders.publish(signed(orders.key, tree | {"verb": "explode"}))
+        assert (reply["status"], reply["verb"]) == ("NotSupported", "explode")
+        assert reply["counter"] == tree["counter"]
         # five refusals a minute are answered, and no more
         orders.client.publish(orders.topic, b"x" * 5000, qos=1).wait_for_publish(10)
         accepted(orders.send("status"))

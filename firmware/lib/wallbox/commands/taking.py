@@ -22,7 +22,7 @@ def receive(memory, payload, flags: int) -> None:
     try:
         _receive(memory, payload, flags)
     except envelope.Refused as refused:
-        _refuse(memory, refused.args[0], refused.args[1])
+        _refuse(memory, refused.args[0], refused.args[1], 0, "")
     except MemoryError:
         _reply(memory, 0, "", FAILED, "no memory for it now: send it again")
 
@@ -47,7 +47,13 @@ def _receive(memory, payload, flags: int) -> None:
         if memory.last_reply:
             _send(memory, memory.last_reply)
         return
-    counter, from_utc_s, until_utc_s, verb, given = verbs.checked(envelope.parsed(text))
+    tree = envelope.parsed(text)
+    try:
+        counter, from_utc_s, until_utc_s, verb, given = verbs.checked(tree)
+    except envelope.Refused as refused:
+        counter, verb = verbs.named(tree)
+        _refuse(memory, refused.args[0], refused.args[1], counter, verb)
+        return
     if _taken(memory, counter, from_utc_s, until_utc_s, verb):
         memory.last_mac = mac
         memory.last_reply = b""
@@ -116,11 +122,12 @@ def _answer(memory, status: str, info: str) -> None:
     memory.last_reply = _reply(memory, counter, verb, status, info)
 
 
-def _refuse(memory, reason: int, info: str) -> None:
+def _refuse(memory, reason: int, info: str, counter: int, verb: str) -> None:
     if _counted(memory, memory.box.clock.now()):
         count, memory.unheard = memory.unheard + 1, 0
         _tell_refused(memory, reason, count)
-        _reply(memory, 0, "", REJECTED, info)
+        status = NOT_SUPPORTED if reason == envelope.UNKNOWN_VERB else REJECTED
+        _reply(memory, counter, verb, status, info)
     else:
         memory.unheard = min(memory.unheard + 1, _UNHEARD_MOST - 1)
 

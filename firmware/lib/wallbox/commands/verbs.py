@@ -11,6 +11,7 @@ from micropython import const
 from .envelope import NO_JSON, UNKNOWN_VERB, WRONG_ARGUMENTS, Refused
 
 _U32 = const(0xFFFFFFFF)
+_VERB_MOST = const(16)
 _WINDOW_MOST_S = const(2_678_400)  # 31 days
 
 TABLE = (
@@ -58,6 +59,16 @@ def checked(tree: dict) -> tuple:
     if not isinstance(given, dict):
         raise Refused(WRONG_ARGUMENTS, "with: an object")
     return counter, from_utc_s, until_utc_s, verb, _arguments(row, given)
+
+
+def named(tree: dict) -> tuple:
+    """(counter, verb) of a command that is refused; 0 and "" where it has none worth repeating."""
+    counter, verb = tree.get("counter"), tree.get("verb")
+    if not _whole(counter) or not 0 < counter <= _U32:
+        counter = 0
+    if not isinstance(verb, str) or len(verb) > _VERB_MOST:
+        verb = ""
+    return counter, verb
 
 
 def _number(tree: dict, name: str, least: int) -> int:
