@@ -73,7 +73,39 @@ def test_what_speaks_against_a_relocation(sign):
     assert ("Moved" in box.refused) == (sign == "nothing in range"), "there the day begins anew"
 
 
-def test_a_dead_router_without_a_power_cut_is_no_relocation():
+@pytest.mark.parametrize("cause", [1, 2, 3, 5])
+def test_whatever_reset_it_a_carried_box_is_watched(cause):
+    box = after_a_power_cut()
+    strangers_for(box, 20)
+    again = box.resume(cause=cause)
+    strangers_for(again, 23)
+    assert "Moved" not in again.refused
+    strangers_for(again, 1)
+    assert again.refused == ["Moved"]
+
+
+@pytest.mark.parametrize("cause", [1, 3, 5])
+@pytest.mark.parametrize("sign", ["known network", "operator"])
+def test_at_home_one_sign_ends_the_watch_for_this_boot(cause, sign):
+    box = Player().home().resume(cause=cause)
+    if sign == "operator":
+        box.link("connected")
+        box.link("delivered")
+    else:
+        box.scan(known=1, others=3)
+    box.link("no wifi")
+    strangers_for(box, 100)
+    assert "Moved" not in box.refused, "the router is broken, and no box was carried"
+
+
+def test_a_recovery_of_the_store_is_no_boot():
+    box = Player().home()
+    box.boot(cause=0)
+    strangers_for(box, 48)
+    assert "Moved" not in box.refused
+
+
+def test_a_dead_router_without_a_boot_is_no_relocation():
     box = Player().home()
     box.link("no wifi")
     strangers_for(box, 48)

@@ -50,11 +50,13 @@ class Agent:
                 fact = None
             if fact is not None and (fact[0] != decisions.LIMIT or record[0] > in_file):
                 self._remember(fact, record[5], record[2])
-        self.state = engine.State()
+        before, self.state = self.state, engine.State()
         length = engine.snapshot(self._durable, self._snapshot)
         snapshot = bytes(self._snapshot[:length])
         engine.recall(self.state, (decisions.STATE, snapshot), 0, 0)
         self.state.leases[:] = self._durable.leases
+        if _resumed(beginning):
+            engine.resume(before, self.state)
         self.halted = False
         fill_permille, full = self._fill()  # a full ledger refuses from the first moment on
         self._ledger_told = fill_permille // 10 * 2 + full
@@ -197,4 +199,12 @@ class Agent:
             self._save_leases()
         length = engine.snapshot(self._durable, self._snapshot)
         return decisions.STATE, memoryview(self._snapshot)[:length]
+
+
+def _resumed(beginning) -> bool:
+    """Whether these events begin no boot, but go on after the ledger took nothing."""
+    for event in beginning:
+        if event[0] == events.BOOT:
+            return event[2] == events.RESUMED
+    return False
 

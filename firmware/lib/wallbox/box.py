@@ -121,10 +121,7 @@ class Box:
 
         print(texts.explain(self.link, code))
         forget("wallbox.link", "texts")
-        event = self.inbox.claim(events.LINK)
-        if event:
-            event[1] = code
-            self.inbox.commit()
+        self.senses.link_changed(code)
 
     def _open_store(self, key: bytes) -> None:
         self.ledger = ledger.Ledger(build.partition("ledger"), key)

@@ -1,4 +1,4 @@
-"""What the box senses of car, contactor, seals and surroundings, as events for the core.
+"""What the box senses of car, contactor, seals, surroundings and link, as events for the core.
 
 All of it are levels: each is offered until the inbox has room for it.
 """
@@ -17,13 +17,20 @@ class Senses:
         self._wifi = wifi
         self._clock = clock
         self._seal_event = [events.SEAL] + [0] * (events.MAX_FIELDS - 1)
-        self.tell_again()
+        self._link = 0  # as the link said last; 0: it has said nothing yet
         self._looked = 0
+        self.tell_again()
 
     def tell_again(self) -> None:
         """The core knows nothing of the present: all of it is told again."""
         self._letter = self._closed = -1
         self._clock_news = self._clock.quality != events.UNKNOWN
+        self._link_news = self._link != 0
+
+    def link_changed(self, code: int) -> None:
+        """The link's news; of two that could not be told, the later one is."""
+        self._link = code
+        self._tell_link()
 
     def seal_event(self) -> list:
         """How the seals are now; latches count in the event that begins a boot."""
@@ -92,6 +99,15 @@ class Senses:
         may_ask = wifi.up and (self._clock.resolved or not charging)
         if self._clock.service(now, may_ask) or self._clock_news:
             self._tell_clock(now)
+        if self._link_news:
+            self._tell_link()
+
+    def _tell_link(self) -> None:
+        event = self._inbox.claim(events.LINK)
+        self._link_news = event is None
+        if event:
+            event[1] = self._link
+            self._inbox.commit()
 
     def _tell_place(self) -> None:
         event = self._inbox.claim(events.PLACE)

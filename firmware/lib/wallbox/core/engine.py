@@ -81,6 +81,11 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         rule_recall(state, fact, utc_s, quality)
 
 
+def resume(before, state) -> None:
+    """After recall(), where there was no boot: what was sensed since the boot still holds."""
+    memory.carry(before, state)
+
+
 def snapshot(state, buf) -> int:
     """Packs what recall() needs into buf; returns the length (payload of a STATE fact)."""
     return memory.pack_into(state, True, buf)

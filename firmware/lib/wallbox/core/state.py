@@ -65,6 +65,16 @@ FLEETING = (
     "refusals 4,limit_ma 3,due 5"
 )
 
+# of the fleeting ones, what outlives a recovery of the ledger: nothing tells it a second time
+SENSED = (
+    "link connected_at away grace_over away_at away_utc_s away_quality "
+    "place_watch place_at "
+    "contactor_at contactor_failed stray_readings stray restart_at "
+    "protection_limit_ma thermal_limit_ma "
+    "reader_missing tap_a tap_b tap_at unknown_taps unknown_at "
+    "lifecycle_next lifecycle_by lifecycle_reason lifecycle_due"
+)
+
 _WIDTHS = fields.layout(LASTING) + fields.layout(FLEETING)
 _LASTING = len(fields.layout(LASTING))
 
@@ -90,6 +100,12 @@ class State:
 
     def __getattr__(self, name: str) -> int:
         raise AttributeError(name)
+
+
+def carry(before, state) -> None:
+    """Takes over what was SENSED, for a state that was built anew from the ledger."""
+    for name in SENSED.split(" "):
+        setattr(state, name, getattr(before, name))
 
 
 def pack_into(state, lasting: bool, buf) -> int:

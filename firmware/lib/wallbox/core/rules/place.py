@@ -1,7 +1,7 @@
 """In its place and its own (S2, S3): a foreign chip, or a box that was carried away, is refused.
 
-Carried away is what after a power cut sees none of its known networks for a stated time while it
-sees others. Only the operator's approval ends that.
+Carried away is what after a boot, whatever its cause, sees none of its known networks and reaches
+no operator for a stated time while it sees other networks. Only the operator's approval ends that.
 """
 
 from micropython import const
@@ -23,8 +23,8 @@ def handle(state, event, now: int, out: list) -> None:
     if kind == events.CONFIG:
         state.chip_foreign = event[10]
         state.relocate_after_h = event[8]
-    elif kind == events.BOOT:
-        state.place_watch = 1 if event[2] == events.POWER_UP else 0
+    elif kind == events.BOOT and event[2] != events.RESUMED:
+        state.place_watch = 1
         state.place_at = now
     elif kind == events.LINK and event[1] == _DELIVERED:
         state.place_watch = 0
