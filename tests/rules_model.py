@@ -12,6 +12,8 @@ GRANT_MS = 120_000
 STALE_MS = 150_000
 PAUSE_MS = 6000
 SMART, GRID = 3, 4
+SET, ENDED, REPLACED = 0, 1, 3
+FOREVER = 1 << 40
 IN_SERVICE, ON_HOLD = 2, 4
 PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
 
@@ -101,15 +103,26 @@ class Model:
         elif kind == decisions.PREFERENCE:
             self.opt_out, self.override = fact[1], fact[2]
         elif kind == decisions.LIMIT:
-            self.leases.pop(fact[3], None)
-            if fact[1] == 0:
-                self.leases[fact[3]] = fact[2:8]
+            self._leased(fact[1], fact[2:8])
         elif kind == decisions.SESSION_BEGIN:
             self._begins(fact, now)
         elif kind == decisions.SESSION_END:
             self._ends(fact)
         elif kind in PARTS or kind == decisions.METER:
             self._counts(fact)
+
+    def _leased(self, change, lease):
+        """Of grid and protection there is one lease each; after its end its fallback holds."""
+        source, number, _limit_ma, from_utc_s, _until_utc_s, fallback_ma = lease
+        if change == SET:
+            rivals = [known for known, (of, *_) in self.leases.items() if of == source != SMART]
+            for rival in rivals:
+                del self.leases[rival]
+            self.leases[number] = lease
+        elif change == ENDED and fallback_ma != leases.NONE_MA:
+            self.leases[number] = (source, number, fallback_ma, from_utc_s, FOREVER, fallback_ma)
+        elif change != REPLACED:
+            del self.leases[number]
 
     def _begins(self, fact, now):
         assert self.session is None, "two sessions at once"
@@ -171,7 +184,7 @@ class Model:
         """mA of everything that limits now."""
         found = [self.config[2], self.config[4] or leases.NONE_MA]
         found.append(self.tag_limit_ma or leases.NONE_MA)
-        found += [limit_ma or leases.NONE_MA for limit_ma in self.local_ma.values()]
+        found += self.local_ma.values()
         utc_s = self._utc_s(state, now)
         for source, _number, limit_ma, from_utc_s, until_utc_s, fallback_ma in self.leases.values():
             if source == SMART and (self.override or not self._clock(state)):

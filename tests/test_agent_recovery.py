@@ -9,7 +9,6 @@ from wallbox.store import StoreError
 from tests.player import UTC_S
 from tests.test_agent import DELIVERED, Bench
 
-
 HOUR_MS = 3_600_000
 NO_WIFI = 3
 

@@ -38,7 +38,7 @@ LIFECYCLE = const(26)
 ABSENCE = const(27)  # a planned absence, announced
 PLACE = const(28)  # a scan: known and other networks in range
 PLACE_APPROVED = const(29)
-LOCAL_LIMIT = const(30)  # a sensor of the box: protection, temperature
+LOCAL_LIMIT = const(30)  # a sensor of the box: protection, temperature; 0 is a pause
 COMMAND = const(31)  # an authentic one of the operator; what it orders is the next event
 MESSAGE_REFUSED = const(32)  # count of them were no commands of the operator
 

@@ -9,6 +9,7 @@ from . import fields
 
 SLOTS = const(32)
 NONE_MA = const(0xFFFFFF)  # no limit
+ENDLESS_UTC_S = const(0xFFFFFFFF)  # until when a fallback holds
 _WIDTHS = b"\x01\x04\x03\x04\x04\x03"
 SIZE = const(19)
 
@@ -31,6 +32,16 @@ def get(table, slot: int, lease: list) -> bool:
 
 def put(table, slot: int, lease: list) -> None:
     fields.pack_into(table, slot * SIZE, _WIDTHS, lease)
+
+
+def end(table, slot: int, lease: list) -> None:
+    """The time of a lease, which lease has, is over: its fallback holds from now on, if any."""
+    if lease[FALLBACK_MA] == NONE_MA:
+        free(table, slot)
+        return
+    lease[LIMIT_MA] = lease[FALLBACK_MA]
+    lease[UNTIL_UTC_S] = ENDLESS_UTC_S
+    put(table, slot, lease)
 
 
 def free(table, slot: int) -> None:

@@ -91,6 +91,7 @@ class State:
         self.mode = 2  # not told by the operator: as configured
         self.duty_permille = 1000
         self.identity = None  # bytes of a meter that is not in the ledger yet
+        self.protection_limit_ma = self.thermal_limit_ma = leases.NONE_MA
         self.digest = None  # bytes of a configuration that is not in the ledger yet
         self.leases = bytearray(leases.SLOTS * leases.SIZE)
         self.lease = [0] * 6  # of the slot that was looked at last

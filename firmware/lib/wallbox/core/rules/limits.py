@@ -1,8 +1,8 @@
 """Limits (W1-W3, M7): each source may limit the current, the least counts; below 6 A is a pause.
 
 What the operator limits is a lease: it holds from one time to another, survives a reboot and
-dies of old age, after which its fallback holds, if it has one. Ended leases of the grid tell how
-fast the box obeyed and what it held back.
+dies of old age, after which its fallback holds, if it has one, without an end of its own. Ended
+leases of grid and protection tell how fast the box obeyed and what it held back.
 """
 
 from micropython import const
@@ -71,13 +71,16 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         slot = leases.find(state.leases, fact[3], state.lease)
         if fact[1] == _SET:
             if slot < 0:
-                slot = leases.vacant(state.leases, state.lease)
+                slot = _place(state, fact[2])
             for index in range(6):
                 state.lease[index] = fact[2 + index]
             if slot >= 0:
                 leases.put(state.leases, slot, state.lease)
-        elif slot >= 0:
+        elif slot >= 0 and fact[1] == _ENDED:
+            leases.end(state.leases, slot, state.lease)
+        elif slot >= 0 and fact[1] == _TAKEN_BACK:
             leases.free(state.leases, slot)
+        # one that is replaced holds until its successor is in the ledger, too
 
 
 def may_lease(state, event) -> bool:
@@ -91,9 +94,7 @@ def may_lease(state, event) -> bool:
     lease = state.lease
     if leases.find(state.leases, event[2], lease) >= 0:
         return lease[leases.SOURCE] == event[1]
-    if event[1] != SMART and _of_source(state, event[1]) >= 0:
-        return True
-    return leases.vacant(state.leases, lease) >= 0
+    return _place(state, event[1]) >= 0
 
 
 def _prefer(state, out: list) -> None:
@@ -102,24 +103,29 @@ def _prefer(state, out: list) -> None:
     )
 
 
-def _of_source(state, source: int) -> int:
+def _place(state, source: int) -> int:
+    """Where a new lease goes; -1 if there is no room. state.lease is overwritten.
+
+    A plan has many leases; of every other source the newest replaces the one before.
+    """
     for slot in range(leases.SLOTS):
+        if source == SMART:
+            break
         if leases.get(state.leases, slot, state.lease) and state.lease[leases.SOURCE] == source:
             return slot
-    return -1
+    return leases.vacant(state.leases, state.lease)
 
 
 def _take(state, event, now: int, out: list) -> None:
-    """A plan has many leases; of every other source the newest replaces the one before."""
+    """Replaces what is in its place; what that one did is told, if there is anything to tell."""
     slot = leases.find(state.leases, event[2], state.lease)
-    if slot < 0 and event[1] != SMART:
-        slot = _of_source(state, event[1])
-    if slot >= 0:
+    if slot < 0:
+        slot = _place(state, event[1])
+    if leases.get(state.leases, slot, state.lease):
         if _same(state.lease, event):
             return
-        _tell(state, _REPLACED, state.lease, out)
-    else:
-        slot = leases.vacant(state.leases, state.lease)
+        if state.lease[leases.LEASE] == state.lease_id:
+            _tell(state, _REPLACED, state.lease, out)
     for index in range(6):
         state.lease[index] = event[1 + index]
     leases.put(state.leases, slot, state.lease)
@@ -168,8 +174,8 @@ def _gather(state, now: int, out: list) -> None:
     limits[CABLE] = state.cable_limit_ma or leases.NONE_MA
     limits[TAG] = state.session_limit_ma or leases.NONE_MA
     limits[SMART] = limits[GRID] = leases.NONE_MA
-    limits[PROTECTION] = state.protection_limit_ma or leases.NONE_MA
-    limits[THERMAL] = state.thermal_limit_ma or leases.NONE_MA
+    limits[PROTECTION] = state.protection_limit_ma
+    limits[THERMAL] = state.thermal_limit_ma
     state.lease_due = NEVER
     for slot in range(leases.SLOTS):
         if leases.get(state.leases, slot, state.lease):
@@ -196,11 +202,11 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
             return
         if utc_s < until_utc_s:
             state.lease_due = min(state.lease_due, clock.when(state, until_utc_s))
-        elif fallback_ma == leases.NONE_MA:
-            _tell(state, _ENDED, lease, out)
-            leases.free(state.leases, slot)
-            return
         else:
+            _tell(state, _ENDED, lease, out)
+            leases.end(state.leases, slot, lease)
+            if fallback_ma == leases.NONE_MA:
+                return
             limit_ma = fallback_ma
     elif source == SMART:
         return  # a plan without a clock would be a guess
@@ -227,7 +233,9 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
 
 
 def _watch(state, lease: list, now: int) -> None:
-    """Compliance: from the power before to the power that the limit allows."""
+    """Compliance: from the power before to the power that the limit allows; not of a fallback."""
+    if lease[leases.UNTIL_UTC_S] == leases.ENDLESS_UTC_S:
+        return
     state.lease_id = lease[leases.LEASE]
     state.lease_at = state.lease_read_at = now
     state.lease_before_w = max(0, state.power_w)
