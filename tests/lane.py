@@ -193,8 +193,11 @@ class Lane:
     def operator(self, random):
         kind = random.below(11)
         utc_s = self.utc_s() + random.below(7200) - 3600
-        if kind < 2:
-            self.send(events.REMOTE_START + kind, random.below(3), 0, TAGS[random.below(4)])
+        if kind == 0:
+            told = (random.below(2), random.below(3), 0, TAGS[random.below(4)])
+            self.send(events.REMOTE_START, *told)
+        elif kind == 1:
+            self.send(events.REMOTE_STOP, random.below(3))
         elif kind < 5:
             lease = (3 + random.below(3), 1 + random.below(40), random.below(5) * 4000)
             fallback_ma = leases.NONE_MA if random.below(2) else 8000

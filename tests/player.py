@@ -112,9 +112,11 @@ class Player:
         told = (verdict, kind, subscription, limit_ma, expires_utc_s, copied, version)
         return self.send(events.TAG, *told, tag(name))
 
-    def tag_status(self, name: str, status: str, limit_ma: int = 0) -> list[tuple]:
+    def tag_status(
+        self, name: str, status: str, limit_ma: int = 0, expires_utc_s: int = 0
+    ) -> list[tuple]:
         verdict = codes.TAG_VERDICTS.index(status)
-        return self.send(events.TAG_STATUS, verdict, limit_ma, 0, tag(name))
+        return self.send(events.TAG_STATUS, verdict, limit_ma, expires_utc_s, tag(name))
 
     def reader(self, present: bool) -> list[tuple]:
         return self.send(events.READER, present)
@@ -122,8 +124,12 @@ class Player:
     def mode(self, name: str, from_utc_s: int = 0) -> list[tuple]:
         return self.send(events.MODE, ("free", "required").index(name), from_utc_s)
 
-    def remote_start(self, subscription: int = 1, limit_ma: int = 0, name: str = "") -> list[tuple]:
-        return self.send(events.REMOTE_START, subscription, limit_ma, tag(name) if name else b"")
+    def remote_start(
+        self, subscription: int = 1, limit_ma: int = 0, name: str = "", status: str = "Accepted"
+    ) -> list[tuple]:
+        """The tag, if one is named, and what the list says of it."""
+        told = (codes.TAG_VERDICTS.index(status), subscription, limit_ma)
+        return self.send(events.REMOTE_START, *told, tag(name) if name else b"")
 
     def remote_stop(self, session: int = 0) -> list[tuple]:
         return self.send(events.REMOTE_STOP, session)

@@ -1,7 +1,8 @@
 """Who may charge: tags, the reader's mode, the operator's word."""
 
 import pytest
-from wallbox.core import decisions, events, leases, power
+from wallbox import why
+from wallbox.core import decisions, events, leases, power, status
 from wallbox.core.rules import access
 
 from tests.player import UTC_S, Player, tag
@@ -63,7 +64,9 @@ def test_a_car_that_waited_an_hour_still_starts_by_tap():
     box = home()
     box.charge()
     box.run(access.TAG_MS // 1000 + 1, read_s=60)
-    assert box.status == "Finishing"
+    assert box.status == "Preparing", "nothing has begun that could finish"
+    assert status.lamp(box.state) == status.WAITS_FOR_TAG
+    assert why.why(box.state, box.now)["why"] == "WaitingForTag"
     box.tap()
     box.read()
     assert box.powered

@@ -119,24 +119,40 @@ def tag_hash(key: bytes, uid: bytes) -> bytes:
     return TagList("", key).hash(uid, len(uid))
 
 
-def listed(folder, key: bytes, uid: bytes, limit_ma: int) -> bytes:
+def listed(folder, key: bytes, uid: bytes, **entry: int) -> bytes:
     """The file of a list with this tag."""
-    tags = TagList(str(folder / "tags.bin"), key)
+    path = folder / "tags.bin"
+    path.unlink(missing_ok=True)
+    tags = TagList(str(path), key)
     tags.mount()
-    send(tags, [Entry(tags.hash(uid, len(uid)), limit_ma=limit_ma)], version=1)
-    return (folder / "tags.bin").read_bytes()
+    send(tags, [Entry(tags.hash(uid, len(uid)), **entry)], version=1)
+    return path.read_bytes()
+
+
+READER = {"fitted": True, "mode": "required"}
+
+
+def list_of(scene: Scene, tmp_path, uid: bytes, **entry: int) -> bytes:
+    """The box's file system with this tag on its list."""
+    world = scene.world
+    key = scene.keys.load(world.serial)
+    config = world.default_config("sdm630") | {"interval_s": 2, "reader": READER}
+    files = {"tags.bin": listed(tmp_path, key, uid, **entry)}
+    return image.build_vfs(config, files=files, rom=True)
+
+
+def install(scene: Scene, file_system: bytes) -> None:
+    """As if the list had changed in the last moment before the power went."""
+    flash = bytearray(scene.world.box.flash_path.read_bytes())
+    vfs = image.partitions()["vfs"]
+    flash[vfs.offset : vfs.offset + vfs.size] = file_system
+    scene.world.box.flash(bytes(flash))
 
 
 def test_a_tag_starts_and_stops_and_an_unknown_one_does_neither(tmp_path):
-    reader = {"fitted": True, "mode": "required"}
-    with scene_with(tmp_path, reader=reader) as scene:
+    with scene_with(tmp_path, reader=READER) as scene:
         world = scene.world
-        key = scene.keys.load(world.serial)
-        files = {"tags.bin": listed(tmp_path, key, UID, limit_ma=10_000)}
-        config = world.default_config("sdm630") | {"interval_s": 2, "reader": reader}
-        world.box.flash(
-            image.build_flash(config, serial=world.serial, ledger_key=key, files=files)
-        )
+        install(scene, list_of(scene, tmp_path, UID, limit_ma=10_000))
         world.mains.restore()
         plug(scene)
         scene.wait(lambda: scene.status.get("why") == "WaitingForTag", 30, "waits for a tag")
@@ -158,6 +174,45 @@ def test_a_tag_starts_and_stops_and_an_unknown_one_does_neither(tmp_path):
         verdicts = [(fact["verdict"], fact["action"]) for fact in facts(scene, "TAG")]
         assert verdicts == [("Invalid", "none"), ("Accepted", "start"), ("Accepted", "stop")]
         assert all(UID.hex() not in str(fact) for fact in facts(scene, "TAG"))
+
+
+def charging_by_tag(scene: Scene, tmp_path) -> None:
+    install(scene, list_of(scene, tmp_path, UID, limit_ma=10_000))
+    scene.world.mains.restore()
+    plug(scene)
+    scene.wait(lambda: scene.status.get("why") == "WaitingForTag", 30, "waits for a tag")
+    scene.world.tag.present(UID)
+    scene.wait(lambda: charging(scene), 20, "charging by the tag")
+    scene.world.tag.remove()
+    scene.wait(lambda: facts(scene, "SESSION_BEGIN"), 10, "the session told")
+
+
+def back_with(scene: Scene, tmp_path, uid: bytes = UID, **entry: int) -> None:
+    scene.world.mains.cut()
+    install(scene, list_of(scene, tmp_path, uid, **entry))
+    scene.world.mains.restore()
+    scene.wait(lambda: scene.status.get("boot") == 2, 30, "second boot")
+
+
+def test_a_session_goes_on_after_a_power_cut_with_the_limit_of_the_present_list(tmp_path):
+    with scene_with(tmp_path, reader=READER) as scene:
+        charging_by_tag(scene, tmp_path)
+        back_with(scene, tmp_path, limit_ma=8000)
+        scene.wait(lambda: charging(scene), 30, "charging again")
+        scene.wait(lambda: scene.status.get("limits_ma", {}).get("tag") == 8000, 10, "the limit")
+        assert scene.world.car.offered_a == pytest.approx(8, abs=0.1)
+        assert len(facts(scene, "SESSION_BEGIN")) == 1
+
+
+@pytest.mark.parametrize("entry", [{"status": 1}, {"uid": b"\x01\x02\x03\x04"}])
+def test_a_tag_that_lost_its_right_just_before_a_power_cut_does_not_go_on(tmp_path, entry):
+    """Blocked, or not on the list any more."""
+    with scene_with(tmp_path, reader=READER) as scene:
+        charging_by_tag(scene, tmp_path)
+        back_with(scene, tmp_path, **entry)
+        scene.wait(lambda: scene.sums().sessions[-1].reason == "DeAuthorized", 30, "ended")
+        scene.wait(lambda: scene.status.get("why") == "Stopped", 20, "stopped")
+        assert not charging(scene)
 
 
 def test_a_box_that_was_carried_away_is_refused(tmp_path):

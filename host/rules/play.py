@@ -10,7 +10,6 @@ from typing import Any
 
 from wallbox.core import codes, decisions, engine, events, fields, power, refusals
 from wallbox.core import state as memory
-from wallbox.core.rules import session
 
 from host.rules.samples import SAMPLES, Sample
 from host.rules.situations import TROUBLED, Box, Situation, boxes
@@ -19,7 +18,7 @@ OPENS, STEADY = "contactor **opens**", "pilot +12 V"
 PHASES = ("none", "pending", "open", "ending", "over")
 FIELDS = [*fields.names(memory.LASTING), *fields.names(memory.FLEETING)]
 # what moves with every event, and is no answer to it
-RESTLESS = {"due", "lease_due", "unknown_at", "tap_at", "place_at", "session_flags_told"}
+RESTLESS = {"due", "lease_due", "refused_at", "tap_at", "place_at", "session_flags_told"}
 RESTLESS |= {"clock_at", "clock_utc_ms", "reading_at", "reading_utc_s", "known_utc_s", "wanted"}
 
 
@@ -72,7 +71,7 @@ def _rules(box: Box, sample: Sample) -> Iterator[str]:
     event = box.event(sample.kind, *sample.values(box))
     out: list[tuple] = []
     for rule in engine.RULES:
-        if rule is session:
+        if rule is engine.RULES[-engine.LATE]:
             state.refusals = _refusals(state)
         before, count = copy.copy(state.__dict__), len(out)
         rule.handle(state, event, now, out)

@@ -152,6 +152,7 @@ class Box:
         self.sampling.tell_again()
         if self.tags:
             self.tags.tell_again()
+            self.recheck()  # the list may be newer than the ledger
 
     def _heartbeat(self) -> tuple:
         """The last reading that the trace holds: (known, register_wh, utc_s, quality)."""

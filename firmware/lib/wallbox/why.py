@@ -5,7 +5,7 @@ The sentences are imported when the answer has changed, and forgotten again.
 
 from . import forget
 from .core import clock, events, leases, power, refusals, status
-from .core.rules import ENDING, OPEN, OVER, access, limits
+from .core.rules import ENDING, OPEN, OVER, access, limits, session
 
 _SOURCES = ("installation", "cable", "tag", "smart", "grid", "protection", "thermal")
 _last: list = [None, "", ""]  # the answer that the sentences are of; English, Danish
@@ -66,7 +66,7 @@ def _answer(state, now: int) -> tuple:
         if state.grant:
             return "WaitingForCar", 0
         return "Available" if state.mode == access.FREE else "AvailableByTag", 0
-    if state.session_phase == OVER and state.session_over:
+    if state.session_phase == OVER and not session.waited(state):
         return "Stopped", 0
     if access.authorised(state):
         return "Starting", 0

@@ -50,9 +50,13 @@ def reader_mode(box, given) -> tuple:
 def start(box, given) -> tuple:
     if not access.may_start(box.agent.state):
         return REJECTED, "a session runs, or the box refuses; see the status"
-    if given[2] and box.tags and box.tags.tags.look_up(given[2]) and box.tags.tags.status:
-        return REJECTED, "the list says %s of this tag" % codes.TAG_VERDICTS[box.tags.tags.status]
-    return _take(box, events.REMOTE_START, given)
+    listed = 0  # the operator may name a tag that is not on the list
+    if given[2] and box.tags and box.tags.tags.look_up(given[2]):
+        listed = min(box.tags.tags.status, access.CONCURRENT)
+    answer = _take(box, events.REMOTE_START, [listed] + given)
+    if listed and answer is _DONE:
+        return REJECTED, "the list says %s of this tag" % codes.TAG_VERDICTS[listed]
+    return answer
 
 
 def stop(box, given) -> tuple:

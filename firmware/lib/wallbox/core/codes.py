@@ -11,13 +11,15 @@ TAG_VERDICTS = ("Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx")
 TAG_REASONS = (
     "none",
     "unknown tag",
-    "too many unknown tags",
+    "too many refused taps",
     "another tag charges",
     "pay-per-use needs the reader on",
     "its counter went back: a copy",
     "expired",
     "blocked",
     "box refuses",
+    "a session is ending",
+    "remote start, refused by the list",
 )
 TAG_ACTIONS = ("none", "start", "stop", "wait for the car")
 

@@ -27,7 +27,8 @@ from .rules import (
 
 State = memory.State
 
-# in the order in which they are asked; the session comes last, since it begins only if none refuses
+# in the order in which they are asked; access and session come last, since they grant only if
+# none refuses
 RULES = (
     commissioning,
     timekeeping,
@@ -41,12 +42,13 @@ RULES = (
     seals,
     place,
     presence,
-    access,
     limits,
+    access,
     session,
 )
+LATE = 2  # of the rules, the last ones, which heed what refuses at that very step
 
-_handlers = tuple(rule.handle for rule in RULES[:-1])
+_handlers = tuple(rule.handle for rule in RULES[:-LATE])
 _refusers = tuple(rule.refuse for rule in RULES if hasattr(rule, "refuse"))
 _recallers = tuple(rule.recall for rule in RULES if hasattr(rule, "recall"))
 _dues = tuple(rule.due for rule in RULES if hasattr(rule, "due")) + (power.due,)
@@ -64,6 +66,7 @@ def step(state, event, now: int) -> list:
     for handle in _handlers:
         handle(state, event, now, facts)
     state.refusals = _refusals(state)
+    access.handle(state, event, now, facts)
     session.handle(state, event, now, facts)
     limits.settle(state, event, now, facts)
     power.decide(state, now)

@@ -89,7 +89,7 @@ KINDS = (
     "TAG_STATUS status 1,limit_ma 3,expires_utc_s 4,tag 0\n"
     "READER present 1\n"
     "MODE mode 1,from_utc_s 4\n"
-    "REMOTE_START subscription 4,limit_ma 3,tag 0\n"
+    "REMOTE_START status 1,subscription 4,limit_ma 3,tag 0\n"
     "REMOTE_STOP session 4\n"
     "LEASE source 1,lease 4,limit_ma 3,from_utc_s 4,until_utc_s 4,fallback_ma 3\n"
     "LEASE_END lease 4\n"

@@ -43,7 +43,7 @@ FLEETING = (
     "session_reason 1,session_due 5,session_over 1,session_stop 1,session_flags_told 1,"
     "grant 1,grant_tag_a 4,grant_tag_b 4,grant_subscription 4,grant_limit_ma 3,grant_due 5,"
     "plugged_at 5,"
-    "reader_missing 1,tap_a 4,tap_b 4,tap_at 5,unknown_taps 1,unknown_at 5,"
+    "reader_missing 1,tap_a 4,tap_b 4,tap_at 5,refused_taps 1,refused_at 5,"
     "seal_open 1,seal_latched 1,seals_known 1,seals_reset 1,"
     "seal_told 1,seal_told_at 5,"
     "lifecycle_next 1,lifecycle_by 1,lifecycle_reason 1,lifecycle_due 5,"
@@ -71,7 +71,8 @@ SENSED = (
     "place_watch place_at "
     "contactor_at contactor_failed stray_readings stray restart_at "
     "protection_limit_ma thermal_limit_ma "
-    "reader_missing tap_a tap_b tap_at unknown_taps unknown_at "
+    "reader_missing tap_a tap_b tap_at refused_taps refused_at "
+    "security_at security_told security_event security_detail security_count "
     "lifecycle_next lifecycle_by lifecycle_reason lifecycle_due"
 )
 

@@ -45,7 +45,7 @@ def of(state) -> int:
         return UNAVAILABLE if state.refusals else AVAILABLE
     if state.contactor:
         return CHARGING
-    if state.session_phase == session.ENDING or state.session_phase == session.OVER:
+    if state.session_phase >= session.ENDING and not session.waited(state):
         return FINISHING
     if state.session_phase != session.OPEN:
         return SUSPENDED_EVSE if state.refusals else PREPARING

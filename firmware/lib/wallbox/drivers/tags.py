@@ -53,7 +53,7 @@ class Tags:
         self._works = -1
 
     def recheck(self, tag) -> None:
-        """The list has changed: what it says of this hash, that of a running session, is told."""
+        """What the list says now of this hash, that of a running session, is told; b"" is none."""
         self._recheck = bytes(tag)
 
     def save(self) -> None:

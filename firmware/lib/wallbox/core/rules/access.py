@@ -1,7 +1,8 @@
 """Who may charge (A1-A5): by tag, by the operator's remote start, or freely, as the mode says.
 
 A grant waits for the car for CONNECTION_MS, the car for a tag for TAG_MS. A tag that charges
-stops by its own tag or another one of its subscription. Blocking beats everything.
+stops by its own tag or another one of its subscription. Blocking beats everything. A remote start
+in a tag's name heeds what the list says then, and later a block alone. Asked after all that refuse.
 """
 
 from micropython import const
@@ -35,6 +36,8 @@ _COPIED = const(5)
 _EXPIRED = const(6)
 _BLOCKED = const(7)
 _REFUSED = const(8)
+_ENDING = const(9)
+_BY_LIST = const(10)
 _START = const(1)
 _STOP = const(2)
 _WAIT = const(3)
@@ -42,8 +45,8 @@ _WAIT = const(3)
 CONNECTION_MS = const(120_000)
 TAG_MS = const(3_600_000)
 DEAD_MS = const(3000)  # a tag held too long is no second tap
-_UNKNOWN_MOST = const(5)
-_UNKNOWN_MS = const(60_000)
+_REFUSED_MOST = const(5)  # taps that lead to nothing fill no ledger
+_REFUSED_MS = const(60_000)
 _DELIVERED = const(2)
 
 
@@ -71,12 +74,11 @@ def handle(state, event, now: int, out: list) -> None:
     elif kind == events.TAG:
         _tap(state, event, now, out)
     elif kind == events.TAG_STATUS:
-        _status(state, event)
+        _status(state, event, now)
     elif kind == events.READER:
         state.reader_missing = 0 if event[1] else 1
     elif kind == events.REMOTE_START:
-        if may_start(state):
-            _grant(state, BY_OPERATOR, event[1], event[2], event[3], now)
+        _remote_start(state, event, now, out)
     elif kind == events.REMOTE_STOP:
         if may_stop(state, event[1]):
             state.session_stop = decisions.REASON_REMOTE + 1
@@ -90,7 +92,7 @@ def handle(state, event, now: int, out: list) -> None:
 
 
 def may_start(state) -> bool:
-    """Whether a remote start would be taken."""
+    """Whether a remote start would be taken, its tag apart."""
     return state.session_phase != OPEN and state.session_phase != ENDING and state.refusals == 0
 
 
@@ -138,15 +140,26 @@ def _tap(state, event, now: int, out: list) -> None:
     if again:
         return
     verdict, reason = _verdict(state, event, now)
-    if reason == _UNKNOWN and _too_many(state, now):
-        if state.unknown_taps > _UNKNOWN_MOST + 1:
-            return
-        reason = _TOO_MANY
     action = 0
     if verdict == ACCEPTED:
         verdict, reason, action = _act(state, event, tag_a, tag_b, now)
+    if not action and _too_many(state, now):
+        if state.refused_taps > _REFUSED_MOST + 1:
+            return
+        reason = _TOO_MANY
+    _tell(state, verdict, reason, action, event[7], event[8], out)
+
+
+def _tell(state, verdict: int, reason: int, action: int, version: int, tag, out: list) -> None:
     online = 1 if state.link == _DELIVERED else 0
-    out.append((decisions.TAG, verdict, reason, action, online, event[7], event[8]))
+    out.append((decisions.TAG, verdict, reason, action, online, version, tag))
+
+
+def _remote_start(state, event, now: int, out: list) -> None:
+    if event[1] != ACCEPTED:
+        _tell(state, min(event[1], CONCURRENT), _BY_LIST, 0, 0, event[4], out)
+    elif may_start(state):
+        _grant(state, BY_OPERATOR, event[2], event[3], event[4], now)
 
 
 def _verdict(state, event, now: int) -> tuple:
@@ -160,25 +173,30 @@ def _verdict(state, event, now: int) -> tuple:
         status = INVALID
     if status != ACCEPTED:
         return status, _EXPIRED if status == EXPIRED else _UNKNOWN
-    if event[5] and clock.valid(state) and clock.utc_s(state, now) >= event[5]:
+    if _expired(state, event[5], now):
         return EXPIRED, _EXPIRED
     if event[2] == PAY_PER_USE and state.mode == FREE:
         return INVALID, _READER_OFF
     return ACCEPTED, 0
 
 
+def _expired(state, expires_utc_s: int, now: int) -> bool:
+    """By a clock that is known alone; 0 is never."""
+    return expires_utc_s > 0 and clock.valid(state) and clock.utc_s(state, now) >= expires_utc_s
+
+
 def _too_many(state, now: int) -> bool:
-    if now >= state.unknown_at + _UNKNOWN_MS:
-        state.unknown_at = now
-        state.unknown_taps = 0
-    state.unknown_taps = min(state.unknown_taps + 1, 255)
-    return state.unknown_taps > _UNKNOWN_MOST
+    if now >= state.refused_at + _REFUSED_MS:
+        state.refused_at = now
+        state.refused_taps = 0
+    state.refused_taps = min(state.refused_taps + 1, 255)
+    return state.refused_taps > _REFUSED_MOST
 
 
 def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
     """(verdict, reason, action) of an accepted tag."""
     if state.session_phase == ENDING:
-        return CONCURRENT, _OTHER, 0
+        return CONCURRENT, _ENDING, 0
     if state.session_phase == OPEN:
         same = tag_a == state.session_tag_a and tag_b == state.session_tag_b
         related = event[3] != 0 and event[3] == state.session_subscription
@@ -201,17 +219,18 @@ def _grant(state, authority: int, subscription: int, limit_ma: int, tag, now: in
     state.grant_due = now + CONNECTION_MS
 
 
-def _status(state, event) -> None:
+def _status(state, event, now: int) -> None:
     """The list has changed: a running session, or a waiting grant, of that tag heeds it."""
     if len(event[4]) != 8:
         return
     tag_a, tag_b = _halves(event[4])
-    refused = event[1] != ACCEPTED
-    if tag_a == state.grant_tag_a and tag_b == state.grant_tag_b and refused:
-        state.grant = NOBODY
+    refused = event[1] != ACCEPTED or _expired(state, event[3], now)
+    if tag_a == state.grant_tag_a and tag_b == state.grant_tag_b:
+        if event[1] == BLOCKED or refused and state.grant == BY_TAG:
+            state.grant = NOBODY
     if tag_a != state.session_tag_a or tag_b != state.session_tag_b:
         return
-    if refused:
+    if event[1] == BLOCKED or refused and state.session_authority == BY_TAG:
         _deauthorise(state)
     elif state.session_authority == BY_TAG and state.session_phase == OPEN:
         state.session_limit_ma = event[2]

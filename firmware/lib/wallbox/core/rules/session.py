@@ -13,6 +13,8 @@ from .. import decisions, events
 from . import ENDING, NEVER, NONE, OPEN, OVER, PENDING, access
 from .metering import read_now, want
 
+_STOPPED = const(1)  # why it is over; also 0, after a boot
+_WAITED = const(2)  # for a tag, and in vain
 _END_MS = const(10_000)  # how long the end waits for a fresh register
 
 # how the last register of a session was read, letters of OCMF
@@ -61,11 +63,12 @@ def handle(state, event, now: int, out: list) -> None:
         _plug(state, event[1], now, out)
     if state.session_stop and state.session_phase == OPEN:
         _stop(state, state.session_stop - 1, now)
-    if state.session_phase == OVER and state.grant:
+    if state.session_phase == OVER and (state.grant or _needs_no_tag(state)):
         state.session_phase = PENDING
         state.plugged_at = now
     if state.session_phase == PENDING and now >= _waits_until(state):
         state.session_phase = OVER
+        state.session_over = _WAITED
     fresh = read_now(state, event, now)
     if state.session_phase == OPEN and fresh:
         _first_charge(state, out)
@@ -132,6 +135,16 @@ def _plug(state, letter: int, now: int, out: list) -> None:
             state.plugged_at = now
 
 
+def waited(state) -> bool:
+    """Whether it is over before it began: a car waited too long for a tag; it may still start."""
+    return state.session_phase == OVER and state.session_over == _WAITED
+
+
+def _needs_no_tag(state) -> bool:
+    """Whether a car that waited too long for a tag needs none any more."""
+    return waited(state) and access.authorised(state)
+
+
 def _waits_until(state) -> int:
     """Until when a plugged car waits for a tag; afterwards a tap still starts it."""
     return NEVER if access.authorised(state) else state.plugged_at + access.TAG_MS
@@ -140,7 +153,7 @@ def _waits_until(state) -> int:
 def _stop(state, reason: int, now: int) -> None:
     state.session_reason = reason
     state.session_phase = ENDING
-    state.session_over = 1
+    state.session_over = _STOPPED
     state.session_due = now + _END_MS
 
 
@@ -153,6 +166,7 @@ def _begin(state, out: list) -> None:
     state.session_quality = state.reading_quality
     state.session_carried_wh = 0
     state.session_flags = 0
+    state.session_over = 0
     state.session_reason = decisions.REASON_EV_DISCONNECTED
     state.session_authority = authority
     state.session_subscription = state.grant_subscription if state.grant else 0
