@@ -138,7 +138,7 @@ class Lane:
         )  # fmt: skip
 
     def trouble(self, random):
-        kind = random.below(16)
+        kind = random.below(18)
         if kind < 4:
             self.send(events.METER_SILENT + random.below(2), random.below(5))
         elif kind == 4:
@@ -162,6 +162,15 @@ class Lane:
             for hours in (0, 20, 20):
                 self.now += hours * 3_600_000
                 self.send(events.PLACE, 0, 1)
+        elif kind == 16:
+            for _ in range(2):
+                self.now += 6000
+                self.send(events.METER_READING, self.register_wh, *[0] * 4, 1500, *[0] * 6)
+        elif kind == 17:
+            self.send(events.LINK, 3)
+            for hours in (1, 72):
+                self.now += hours * 3_600_000
+                self.read()
         elif kind == 13:
             self.send(events.LIFECYCLE, random.below(6), random.below(3), 3)
         else:

@@ -5,9 +5,13 @@ It watches events and facts, and asks after each step what may be and what may n
 
 from wallbox.core import decisions, events, leases
 
+from tests.rules_model_box import Absence, Identity, Switch
+
 C = events.C
 FREE, REQUIRED = 0, 1
 BY_TAG, BY_OPERATOR = 2, 3
+BLOCKED = 1
+OPEN = 2
 GRANT_MS = 120_000
 STALE_MS = 150_000
 PAUSE_MS = 6000
@@ -16,6 +20,23 @@ SET, ENDED, REPLACED = 0, 1, 3
 FOREVER = 1 << 40
 IN_SERVICE, ON_HOLD = 2, 4
 PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
+
+
+# why no power may flow; the pilot apart, no session may begin either
+DENIALS = (
+    "configuration",
+    "a foreign chip",
+    "not in service",
+    "a seal",
+    "moved",
+    "the ledger",
+    "the meter",
+    "another meter",
+    "a contactor that does not follow",
+    "current without contactor",
+    "offline for too long",
+    "the pilot",
+)
 
 
 class Model:
@@ -32,6 +53,8 @@ class Model:
         self.account = None  # (register, meter) up to which all Wh are in the ledger
         self.carried_wh = 0
         self.counts = {}
+        self.met = set()  # all that has denied
+        self.meter, self.absence = Identity(), Absence()
         self.power_off()
 
     def power_off(self):
@@ -41,7 +64,11 @@ class Model:
         self.read_at = None
         self.meter_bad = self.ledger_full = self.ledger_failed = self.leaving = 0
         self.local_ma = {}
+        self.switch = Switch()
+        self.meter.power_off()
+        self.absence.power_off()
         self.below_since = None
+        self.must_end = False
         self.began_by = None
         self.mode = FREE if self.told_mode is None else self.told_mode
         self.tag_limit_ma = self.session[6] if self.session else 0
@@ -50,7 +77,10 @@ class Model:
 
     def event(self, event, state, now):
         kind = event[0]
-        self.session_before = state.session_phase
+        self.state = state
+        self.switch.event(event, now)
+        self.meter.event(event)
+        self.absence.event(event, now)
         if kind == events.CONFIG:
             self.config = list(event[:12])
             if self.told_mode is None and self.began_by is None:
@@ -76,23 +106,32 @@ class Model:
 
     def _key(self, event, state, now):
         kind = event[0]
-        if kind == events.REMOTE_START:
+        if kind == events.REMOTE_START and event[1] != BLOCKED:
             self.keys["operator"] = now + GRANT_MS
         elif kind == events.TAG and event[1] == 0 and not event[6]:
-            expired = event[5] and self._clock(state) and self._utc_s(state, now) >= event[5]
-            if not expired and (event[2] != 1 or self.mode == REQUIRED):
+            if not self._expired(event[5], now) and (event[2] != 1 or self.mode == REQUIRED):
                 self.keys[bytes(event[8])] = now + GRANT_MS
         elif kind == events.TAG_STATUS:
-            name = bytes(event[4])
-            if event[1]:
-                self.keys.pop(name, None)
-            elif self.session and self.session[4] == BY_TAG and self.session[7] == name:
-                if state.session_phase == 2:
-                    self.tag_limit_ma = event[2]
+            self._relisted(event, state, now)
+
+    def _relisted(self, event, state, now):
+        """What the list now says; who was started by the operator's word heeds a block alone."""
+        name = bytes(event[4])
+        refused = event[1] != 0 or self._expired(event[3], now)
+        if refused:
+            self.keys.pop(name, None)
+        if not self.session or self.session[7] != name or len(name) != 8:
+            return
+        by_tag = self.session[4] == BY_TAG
+        self.must_end = event[1] == BLOCKED or refused and by_tag
+        if not self.must_end and by_tag and state.session_phase == OPEN:
+            self.tag_limit_ma = event[2]
 
     def fact(self, fact, now):
         kind = fact[0]
         self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.meter.fact(fact)
+        self.absence.fact(fact)
         if kind == decisions.MODE:
             if fact[2] == 0:
                 self.mode = self.told_mode = fact[1]
@@ -143,6 +182,7 @@ class Model:
         assert fact[4] == self.carried_wh + fact[1] - begin[1], "a session's Wh are registers"
         assert fact[4] >= 0
         self.session = None
+        self.must_end = False
         self.tag_limit_ma = 0
         self.override = 0
 
@@ -176,6 +216,15 @@ class Model:
             found.append("the ledger")
         if self.meter_bad or self.read_at is None or now >= self.read_at + STALE_MS:
             found.append("the meter")
+        if self.meter.exchanged:
+            found.append("another meter")
+        if self.switch.failed:
+            found.append("a contactor that does not follow")
+        if self.switch.stray:
+            found.append("current without contactor")
+        utc_s = self._utc_s(self.state, now) if self._clock(self.state) else None
+        if starting and self.absence.longer_than(self.config[7], now, utc_s):
+            found.append("offline for too long")
         if not starting and self.letter != C:
             found.append("the pilot")
         return found
@@ -216,7 +265,11 @@ class Model:
             assert state.refusals == 0
             assert not self.denials(now), self.denials(now)
             assert self.session is not None, "power without a session"
+        if self.must_end:
+            assert state.session_phase != OPEN, "a session of who may not charge any more"
         self._check_pause(state, least_ma, now)
+        self.switch.performs(out, now)
+        self.met.update(self.denials(now, starting=True))
         assert state.due >= now
 
     def _check_seals(self, state, event):
@@ -235,6 +288,10 @@ class Model:
             self.below_since = now
         else:
             assert now < self.below_since + PAUSE_MS, "below 6 A for too long"
+
+    def _expired(self, expires_utc_s, now):
+        state = self.state
+        return expires_utc_s and self._clock(state) and self._utc_s(state, now) >= expires_utc_s
 
     @staticmethod
     def _clock(state):

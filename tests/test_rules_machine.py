@@ -1,4 +1,9 @@
-"""Whatever happens, in whatever order: what the rules promise holds after every single step."""
+"""Whatever happens, in whatever order: what the rules promise holds after every single step.
+
+Who does the steps: a seeded walker (tests/lane.py, which both interpreters also play) 200,000 in
+eight stories and 24,000 in two wild ones; they find what needs a long story. Hypothesis does less
+than 10,000, in 200 short stories of some fifty steps; it finds what is near a boot, and shrinks it.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -7,10 +12,11 @@ from wallbox.core import decisions, engine, events, fields, leases
 from wallbox.core import state as memory
 
 from tests.lane import Lane, Random
-from tests.rules_model import Model
+from tests.rules_model import DENIALS, Model
 
 STEPS = 25_000  # of each of the eight stories
 WILD_STEPS = 12_000
+SELDOM = {"the pilot", "configuration", "a foreign chip"}  # the second and third are wild
 RARE = {"STATE", "WATERMARK", "PLACE", "METER_ROLLOVER"}  # the store's own, and what is seldom
 LASTING = fields.names(memory.LASTING)
 # what the ledger does not tell to the letter: a limit that the tag's list changed in mid-session,
@@ -87,6 +93,8 @@ def test_the_rules_hold_in_any_order_of_events(seed, story):
     while lane.steps < STEPS:
         lane.step()
     assert lane.cuts > STEPS // 2000 and lane.closings > STEPS // 250, "a story worth telling"
+    unmet = set(DENIALS) - lane.model.met
+    assert unmet <= SELDOM, unmet
     never = [fact[0] for kind, fact in decisions.facts().items() if kind not in lane.model.counts]
     assert not set(never) - RARE, never
 
@@ -119,7 +127,7 @@ class Drawn:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 999), max_size=300), st.sampled_from([5, 40]))
+@given(st.lists(st.integers(0, 999), min_size=200, max_size=400), st.sampled_from([5, 40]))
 def test_the_rules_hold_in_short_stories_that_shrink(numbers, wildness):
     lane = Watched(Drawn(numbers), wildness)
     try:
@@ -127,4 +135,4 @@ def test_the_rules_hold_in_short_stories_that_shrink(numbers, wildness):
         while True:
             lane.step()
     except StopIteration:
-        pass
+        assert lane.steps > 10, "a story that ends before it has begun"
