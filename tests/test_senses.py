@@ -67,6 +67,22 @@ def test_older_news_is_not_told_after_younger(box):
     assert told(box) == [DELIVERED]
 
 
+def test_networks_in_range_are_told_again_too(box):
+    wifi = box._wifi
+    wifi.due, wifi.looked, wifi.known, wifi.others = 0, 1, 1, 0
+    wifi.service = lambda now: False
+    told_places = []
+    for again in (False, False, True, False):
+        if again:
+            box.tell_again()
+        box.service_network(100, False)
+        event = box._inbox.take()
+        told_places.append(event[:3] if event else None)
+        if event:
+            box._inbox.release()
+    assert told_places == [[events.PLACE, 1, 0], None, [events.PLACE, 1, 0], None]
+
+
 def test_a_core_that_has_forgotten_is_told_again(box):
     box.tell_again()
     box.service_network(100, False)

@@ -18,7 +18,6 @@ class Senses:
         self._clock = clock
         self._seal_event = [events.SEAL] + [0] * (events.MAX_FIELDS - 1)
         self._link = 0  # as the link said last; 0: it has said nothing yet
-        self._looked = 0
         self.tell_again()
 
     def tell_again(self) -> None:
@@ -26,6 +25,7 @@ class Senses:
         self._letter = self._closed = -1
         self._clock_news = self._clock.quality != events.UNKNOWN
         self._link_news = self._link != 0
+        self._looked = -1 if self._wifi.looked else 0
 
     def link_changed(self, code: int) -> None:
         """The link's news; of two that could not be told, the later one is."""
