@@ -172,7 +172,8 @@ class Lane:
                 self.now += hours * 3_600_000
                 self.read()
         elif kind == 13:
-            self.send(events.LIFECYCLE, random.below(6), random.below(3), 3)
+            for _ in range(4):  # most of them are not possible
+                self.send(events.LIFECYCLE, random.below(6), random.below(3), 3)
         else:
             self.send(events.PILOT, random.below(7), 0, 0)
 

@@ -106,7 +106,7 @@ class Model:
 
     def _key(self, event, state, now):
         kind = event[0]
-        if kind == events.REMOTE_START and event[1] != BLOCKED:
+        if kind == events.REMOTE_START and event[1] == 0:
             self.keys["operator"] = now + GRANT_MS
         elif kind == events.TAG and event[1] == 0 and not event[6]:
             if not self._expired(event[5], now) and (event[2] != 1 or self.mode == REQUIRED):

@@ -111,24 +111,24 @@ def test_a_waiting_tap_of_a_tag_that_has_expired_is_forgotten():
     assert not box.powered
 
 
-def test_a_remote_start_of_a_blocked_tag_is_refused_and_told():
+@pytest.mark.parametrize("status", ["Blocked", "Expired", "Invalid"])
+def test_a_remote_start_of_a_tag_that_the_list_refuses_is_refused_and_told(status):
     box = home()
-    box.remote_start(name="lost", status="Blocked")
-    assert verdict(box) == ("Blocked", "remote start of a blocked tag", "none")
+    box.remote_start(name="lost", status=status)
+    assert verdict(box) == (status, "remote start, refused by the list", "none")
     assert box.last(decisions.TAG)["tag"] == tag("lost")
     box.charge()
     assert not box.powered
 
 
 @pytest.mark.parametrize("status", ["Accepted", "Expired", "Invalid"])
-def test_else_the_operators_word_outranks_the_list(status):
+def test_what_the_operator_started_is_ended_by_a_block_alone(status):
     box = home()
-    box.remote_start(name="anna", status=status)
+    box.remote_start(name="a tag that is not listed")
     box.charge()
-    assert box.powered
-    box.tag_status("anna", status)
-    assert box.powered, "nor does a list that comes later end it"
-    box.tag_status("anna", "Blocked")
+    box.tag_status("a tag that is not listed", status)
+    assert box.powered, "as after each boot, when the list is asked again"
+    box.tag_status("a tag that is not listed", "Blocked")
     assert not box.powered, "but a block does"
 
 

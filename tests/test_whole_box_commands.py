@@ -175,6 +175,7 @@ def test_lists_of_tags_come_over_the_air_and_blocking_ends_a_session(tmp_path):
         scene.wait(lambda: scene.status["reader"]["blocks"] == 0, 20, "blocked in their places")
         reply = orders.send("start", tag=mine.tag.hex())
         assert reply["status"] == "Rejected" and "Blocked" in reply["info"]
+        scene.wait(lambda: facts(scene, "TAG")[-1]["verdict"] == "Blocked", 10, "it is on record")
         accepted(orders.send("start", subscription=1, limit_ma=8000))
         scene.wait(lambda: charging(scene), 30, "charging by the operator's word")
         accepted(orders.send("stop"))
