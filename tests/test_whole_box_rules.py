@@ -204,9 +204,11 @@ def test_a_session_goes_on_after_a_power_cut_with_the_limit_of_the_present_list(
         assert len(facts(scene, "SESSION_BEGIN")) == 1
 
 
-@pytest.mark.parametrize("entry", [{"status": 1}, {"uid": b"\x01\x02\x03\x04"}])
+@pytest.mark.parametrize(
+    "entry", [{"status": 1}, {"uid": b"\x01\x02\x03\x04"}, {"expires_utc_s": 1_760_000_000}]
+)
 def test_a_tag_that_lost_its_right_just_before_a_power_cut_does_not_go_on(tmp_path, entry):
-    """Blocked, or not on the list any more."""
+    """Blocked, not on the list any more, or expired, which shows once the clock is right."""
     with scene_with(tmp_path, reader=READER) as scene:
         charging_by_tag(scene, tmp_path)
         back_with(scene, tmp_path, **entry)

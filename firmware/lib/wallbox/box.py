@@ -9,6 +9,7 @@ from micropython import const
 from . import agent as agents
 from . import build, crash, forget, inbox, report, sampling, senses, version
 from .commands import receiver
+from .core import clock as core_clock
 from .core import events
 from .core.rules import OPEN, access, lifecycle, seals
 from .drivers import clock, wifi
@@ -113,7 +114,6 @@ class Box:
         await asyncio.sleep_ms(_GOODBYE_MS)
         self.contactor.set(0)
         self.agent.flush_trace(self.clock.now())
-        print("reset: ordered by the operator")
         machine.reset()
 
     def link_changed(self, code: int) -> None:
@@ -221,7 +221,7 @@ class Box:
 
     async def keep(self) -> None:
         """House-keeping: what is neither urgent nor allowed to be forgotten."""
-        taken, acknowledged, reported_at, healthy = 0, 0, 0, False
+        taken, acknowledged, reported_at, healthy, dated = 0, 0, 0, False, False
         while True:
             await asyncio.sleep_ms(_KEEP_MS)
             now = self.clock.now()
@@ -238,6 +238,9 @@ class Box:
                 self.link.status_changed()
             self.commands.service(now)
             self.report.say(now)
+            if not dated and core_clock.valid(self.agent.state):
+                dated = True
+                self.recheck()  # a tag may have expired while the power was off
             if not healthy and now >= _HEALTHY_MS:
                 healthy = True
                 crash.clear()
