@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from wallbox.commands import envelope, orders, verbs
 from wallbox.commands.envelope import Refused
 from wallbox.core import codes
+from wallbox.core.rules import commands, limits
 from wallbox.store import taglist_update, tagmerge
 
 from tests.orders import command_key, signed
@@ -77,19 +78,28 @@ def test_brackets_in_a_text_are_no_depth():
 
 
 def test_every_verb_has_a_row_a_function_and_a_number():
-    names = [line.split(" ")[0] for line in verbs.TABLE.split("\n")]
-    light = {"status", "tags-part", "tags-end", "trace"}
-    assert set(names) - light == set(codes.COMMAND_VERBS) - {"none"}
+    names = [line.split(";")[0] for line in verbs.TABLE.split("\n")]
+    for row in [line.split(";") for line in verbs.TABLE.split("\n")]:
+        number = int(row[1])
+        assert number >= commands.LIGHT or codes.COMMAND_VERBS[number] == row[0]
+    assert len(names) == len(codes.COMMAND_VERBS) - 1 + 4, "and four that leave no fact"
+    columns = [column.split(":") for column in verbs.TABLE.split(";") if ":c:" in column]
+    words = {column[0]: column[2].split("|") for column in columns}
+    assert words["mode"] == list(codes.READER_MODES)
+    assert words["after"] == list(codes.LIFECYCLES)
+    assert words["reason"] == list(codes.LIFECYCLE_REASONS)
+    assert words["source"] == list(codes.LIMIT_SOURCES[limits.GRID :][:2])
+    assert orders._VERDICTS.split(",") == list(codes.TAG_VERDICTS)
     for name in names:
         assert name.startswith("tags-") or hasattr(orders, name.replace("-", "_")), name
 
 
 def test_arguments_come_in_the_tables_order_with_their_defaults():
     tree = PLAIN | {"verb": "limit", "with": LIMIT}
-    assert verbs.checked(tree) == (7, 100, 200, "limit", ["grid", 1, 0, 5, 9, 0xFFFFFF])
-    assert verbs.checked(PLAIN) == (7, 100, 200, "status", [])
+    assert verbs.checked(tree) == ([7, 100, 200, 6], "limit", [0, 1, 0, 5, 9, 0xFFFFFF])
+    assert verbs.checked(PLAIN) == ([7, 100, 200, commands.LIGHT], "status", [])
     start = PLAIN | {"verb": "start", "with": {"tag": "0102030405060708"}}
-    assert verbs.checked(start)[4] == [0, 0, bytes(range(1, 9))]
+    assert verbs.checked(start)[2] == [0, 0, bytes(range(1, 9))]
 
 
 @pytest.mark.parametrize(
@@ -129,18 +139,18 @@ Values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-NAMES = sorted({c.split(":")[0] for c in verbs.TABLE.replace("\n", " ").split(" ") if ":" in c})
+NAMES = sorted({c.split(":")[0] for c in verbs.TABLE.replace("\n", ";").split(";") if ":" in c})
 
 
 @given(
     st.dictionaries(st.sampled_from(sorted(PLAIN)), Values),
-    st.sampled_from([line.split(" ")[0] for line in verbs.TABLE.split("\n")]),
+    st.sampled_from([line.split(";")[0] for line in verbs.TABLE.split("\n")]),
     st.dictionaries(st.sampled_from(NAMES), Values),
 )
 def test_no_value_escapes_the_check(changed, verb, given_values):
     tree = PLAIN | {"verb": verb, "with": given_values} | changed
     try:
-        counter, from_utc_s, until_utc_s, name, values = verbs.checked(tree)
+        (counter, from_utc_s, until_utc_s, _), _, values = verbs.checked(tree)
     except Refused:
         return
     assert 0 < counter < 1 << 32 and from_utc_s < until_utc_s

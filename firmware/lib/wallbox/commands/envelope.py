@@ -30,8 +30,8 @@ def key_of(ledger_key: bytes) -> bytes:
     return hmac(ledger_key, b"commands")
 
 
-def opened(key: bytes, message) -> bytes:
-    """The JSON text of an authentic command. Raises Refused."""
+def opened(key: bytes, message):
+    """The JSON text of an authentic command, a part of message. Raises Refused."""
     if len(message) > LONGEST:
         raise Refused(TOO_LONG, "at most %d bytes" % LONGEST)
     try:
@@ -40,8 +40,8 @@ def opened(key: bytes, message) -> bytes:
         mac = b""
     if len(mac) * 2 != DIGITS or message[DIGITS : DIGITS + 1] != b" ":
         raise Refused(NO_COMMAND, "64 hex digits, a blank and JSON")
-    text = bytes(message[DIGITS + 1 :])
-    right = hmac(key, b"command\x00" + text)
+    text = message[DIGITS + 1 :]
+    right = hmac(key, b"command\x00", text)
     difference = 0
     for index in range(len(right)):
         difference |= right[index] ^ mac[index]
@@ -53,15 +53,15 @@ def opened(key: bytes, message) -> bytes:
 def closed(key: bytes, tree: dict) -> bytes:
     """A reply of this box, ready to be sent."""
     text = json.dumps(tree).encode()
-    return hexlify(hmac(key, b"reply\x00" + text)) + b" " + text
+    return hexlify(hmac(key, b"reply\x00", text)) + b" " + text
 
 
-def parsed(text: bytes) -> dict:
+def parsed(text) -> dict:
     """The object in a JSON text. Raises Refused."""
     if _depth(text) > DEPTH_MOST:
         raise Refused(NO_JSON, "more than %d brackets within each other" % DEPTH_MOST)
     try:
-        tree = json.loads(str(text, "utf-8"))
+        tree = json.loads(bytes(text))
     except (ValueError, TypeError):  # UnicodeError is a ValueError
         tree = None
     if not isinstance(tree, dict):
@@ -69,7 +69,7 @@ def parsed(text: bytes) -> dict:
     return tree
 
 
-def _depth(text: bytes) -> int:
+def _depth(text) -> int:
     """The most brackets that are open at once."""
     depth = most = 0
     quoted = escaped = False

@@ -3,12 +3,13 @@
 A verb's function has its name, with _.
 """
 
-from ..core import codes, events
+from ..core import events
 from ..core.rules import OPEN, access, limits, seals
 from ..core.rules import lifecycle as life
 from . import ACCEPTED, FAILED, NOT_SUPPORTED, REJECTED, SCHEDULED
 
 _DONE = (ACCEPTED, "")
+_VERDICTS = "Accepted,Blocked,Expired,Invalid,ConcurrentTx"
 _NO_READER = (NOT_SUPPORTED, "no tag reader is fitted")
 
 
@@ -39,9 +40,7 @@ def block_tag(box, given) -> tuple:
 
 
 def reader_mode(box, given) -> tuple:
-    if given[0] not in codes.READER_MODES:
-        return REJECTED, "mode: free or required"
-    answer = _take(box, events.MODE, [codes.READER_MODES.index(given[0]), given[1]])
+    answer = _take(box, events.MODE, given)
     if answer is _DONE and box.agent.state.mode_from_utc_s:
         return SCHEDULED, "from %d on" % given[1]
     return answer
@@ -55,7 +54,7 @@ def start(box, given) -> tuple:
         listed = min(box.tags.tags.status, access.CONCURRENT)
     answer = _take(box, events.REMOTE_START, [listed] + given)
     if listed and answer is _DONE:
-        return REJECTED, "the list says %s of this tag" % codes.TAG_VERDICTS[listed]
+        return REJECTED, "the list says %s of this tag" % _VERDICTS.split(",")[listed]
     return answer
 
 
@@ -66,9 +65,7 @@ def stop(box, given) -> tuple:
 
 
 def limit(box, given) -> tuple:
-    if given[0] not in ("grid", "protection"):
-        return REJECTED, "source: grid or protection"
-    event = [codes.LIMIT_SOURCES.index(given[0])] + given[1:]
+    event = [limits.GRID + given[0]] + given[1:]
     if not limits.may_lease(box.agent.state, [events.LEASE] + event):
         return REJECTED, "it ends before it begins, is over, or has the number of another source"
     return _take(box, events.LEASE, event)
@@ -93,15 +90,10 @@ def charge_now(box, given) -> tuple:
 
 
 def lifecycle(box, given) -> tuple:
-    if given[0] not in codes.LIFECYCLES or given[1] not in codes.LIFECYCLE_REASONS:
-        return REJECTED, "after or reason: see the list of commands"
     state = box.agent.state
-    after = codes.LIFECYCLES.index(given[0])
-    if state.lifecycle_next or not life.may(state.lifecycle, after, life.OPERATOR):
-        before = codes.LIFECYCLES[state.lifecycle]
-        return REJECTED, "from %s the operator cannot do this" % before
-    reason = codes.LIFECYCLE_REASONS.index(given[1])
-    answer = _take(box, events.LIFECYCLE, [after, life.OPERATOR, reason])
+    if state.lifecycle_next or not life.may(state.lifecycle, given[0], life.OPERATOR):
+        return REJECTED, "not from where it is; see lifecycle in the status"
+    answer = _take(box, events.LIFECYCLE, [given[0], life.OPERATOR, given[1]])
     if answer is _DONE and state.lifecycle_next:
         return SCHEDULED, "after the final register, within 10 s"
     return answer

@@ -12,10 +12,11 @@ _QUIET_MS = const(5000)
 _FOLD_AT = const(4)  # tags blocked one by one, half of what there is room for
 _FOLD_MS = const(600_000)  # between two attempts, and as long as a list may be on its way
 _MODULES = (
-    "taking envelope verbs orders plans settings trace_stream tag_orders".split(" "),
+    ("wallbox.commands", "taking"),
+    ("wallbox.commands", "envelope"),
+    ("wallbox.commands", "tag_orders"),
     ("wallbox.store", "taglist_update"),
     ("wallbox.store", "tagmerge"),
-    ("wallbox.core", "codes"),
 )
 
 
@@ -57,9 +58,7 @@ class Receiver:
         if self._loaded and now - self._used_at >= _QUIET_MS and not self.busy:
             self._loaded = False
             self.lists = None
-            for name in _MODULES[0]:
-                forget("wallbox.commands", name)
-            for package, name in _MODULES[1:]:
+            for package, name in _MODULES:
                 forget(package, name)
 
     def _may_fold(self, now: int) -> bool:

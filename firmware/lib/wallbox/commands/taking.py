@@ -3,13 +3,16 @@
 Nothing of a message is looked at before its MAC is right. `memory` is the Receiver.
 """
 
+import gc
+
 from micropython import const
 
+from .. import forget
 from ..core import clock as core_clock
-from ..core import codes, events
+from ..core import events
 from ..core.rules import commands as rule
 from ..link import packets
-from . import FAILED, NOT_SUPPORTED, REJECTED, envelope, orders, verbs
+from . import FAILED, NOT_SUPPORTED, REJECTED, envelope
 
 _ANSWERED_MOST = const(5)  # refusals a minute
 _MINUTE_MS = const(60_000)
@@ -42,30 +45,43 @@ def _receive(memory, payload, flags: int) -> None:
     if flags & packets.RETAIN:
         raise envelope.Refused(envelope.RETAINED, "publish it without the retain flag")
     text = envelope.opened(envelope.key_of(memory.ledger_key), payload)
+    gc.collect()  # to understand it takes a few blocks of a kilobyte
     mac = bytes(payload[: envelope.DIGITS])
     if flags & packets.DUP and mac == memory.last_mac:
         if memory.last_reply:
             _send(memory, memory.last_reply)
         return
-    tree = envelope.parsed(text)
-    try:
-        counter, from_utc_s, until_utc_s, verb, given = verbs.checked(tree)
-    except envelope.Refused as refused:
-        counter, verb = verbs.named(tree)
-        _refuse(memory, refused.args[0], refused.args[1], counter, verb)
+    understood = _understood(memory, envelope.parsed(text))
+    if not understood:
         return
-    if _taken(memory, counter, from_utc_s, until_utc_s, verb):
+    head, verb, given = understood
+    if _taken(memory, head, verb):
         memory.last_mac = mac
         memory.last_reply = b""
-        memory.doing = (counter, verb)
+        memory.doing = (head[0], verb)
         answer = _perform(memory, verb, given)
         if answer:
             _answer(memory, answer[0], answer[1])
 
 
-def _taken(memory, counter: int, from_utc_s: int, until_utc_s: int, verb: str) -> bool:
+def _understood(memory, tree: dict):
+    """What verbs.checked() says of a command; None if it was refused."""
+    try:
+        from . import verbs
+
+        return verbs.checked(tree)
+    except envelope.Refused as refused:
+        counter, verb = verbs.named(tree)
+        _refuse(memory, refused.args[0], refused.args[1], counter, verb)
+        return None
+    finally:
+        forget("wallbox.commands", "verbs")
+
+
+def _taken(memory, head: list, verb: str) -> bool:
     """The core has the word; otherwise the answer tells why not."""
     agent, now = memory.box.agent, memory.box.clock.now()
+    counter = head[0]
     if agent.halted:
         _reply(memory, counter, verb, FAILED, _HALTED)
         return False
@@ -73,10 +89,7 @@ def _taken(memory, counter: int, from_utc_s: int, until_utc_s: int, verb: str) -
         _reply(memory, counter, verb, REJECTED, "%s is not done yet" % memory.doing[1])
         return False
     last = agent.state.command_counter
-    number = rule.LIGHT
-    if verb in codes.COMMAND_VERBS:
-        number = codes.COMMAND_VERBS.index(verb)
-    agent.take([events.COMMAND, counter, from_utc_s, until_utc_s, number], now)
+    agent.take([events.COMMAND] + head, now)
     answer = agent.state.command_answer
     info = _HALTED
     if answer == rule.TAKEN and not agent.halted:
@@ -95,12 +108,17 @@ def _perform(memory, verb: str, given: list):
     name = verb.replace("-", "_")
     try:
         if not verb.startswith("tags-"):
+            from . import orders
+
             return getattr(orders, name)(memory.box, given)
         if not memory.box.tags:
             return NOT_SUPPORTED, "no tag reader is fitted"
         return getattr(_tag_orders(memory), name)(given)
     except MemoryError:
         return FAILED, "no memory for it now: order it again"
+    finally:
+        for module in ("orders", "plans", "settings", "trace_stream"):
+            forget("wallbox.commands", module)
 
 
 def _tag_orders(memory):

@@ -1,7 +1,8 @@
 """Which verbs there are, with which arguments: one table, and the check of a command against it.
 
-name:type:least:most[:default]. Types: i whole number, b true or false, t text by its length,
-h bytes as hex digits by their number, l list by its length, v number or text.
+A row: verb, its number in a COMMAND fact, arguments as name:type:least:most[:default]. Types: i
+whole number, b true or false, t text by its length, h bytes as hex digits by their number, l list
+by its length, v number or text; c one of words, name:c:words[:default], which becomes its index.
 """
 
 from binascii import unhexlify
@@ -15,55 +16,58 @@ _VERB_MOST = const(16)
 _WINDOW_MOST_S = const(2_678_400)  # 31 days
 
 TABLE = (
-    "status\n"
-    "block-tag tag:h:16:16\n"
-    "tags-begin full:b:0:1 version:i:1:4294967295 base:i:0:4294967295:0\n"
-    "tags-part part:i:0:4000 entries:t:28:672\n"
-    "tags-end count:i:0:4000\n"
-    "reader-mode mode:t:4:8 from_utc_s:i:0:4294967295:0\n"
-    "start subscription:i:0:4294967295:0 limit_ma:i:0:16777215:0 tag:h:0:16:\n"
-    "stop session:i:0:4294967295:0\n"
-    "limit source:t:4:10 lease:i:1:4294967295 limit_ma:i:0:16777215 from_utc_s:i:0:4294967295 "
-    "until_utc_s:i:1:4294967295 fallback_ma:i:0:16777215:16777215\n"
-    "limit-end lease:i:1:4294967295\n"
-    "plan lease:i:1:4294967264 periods:l:0:24\n"
-    "opt-out on:b:0:1\n"
-    "charge-now on:b:0:1\n"
-    "lifecycle after:t:7:14 reason:t:4:12:none\n"
-    "absence from_utc_s:i:0:4294967295 until_utc_s:i:1:4294967295\n"
-    "seal numbers:t:1:48\n"
-    "approve-place\n"
-    "approve-meter meter_id:i:1:4294967295\n"
-    "configure key:t:4:32 value:v:0:64\n"
-    "trace first:i:0:65535 count:i:1:256\n"
-    "reboot force:b:0:1:0"
+    "status;64\n"
+    "block-tag;1;tag:h:16:16\n"
+    "tags-begin;2;full:b:0:1;version:i:1:4294967295;base:i:0:4294967295:0\n"
+    "tags-part;65;part:i:0:4000;entries:t:28:672\n"
+    "tags-end;66;count:i:0:4000\n"
+    "reader-mode;3;mode:c:free|required;from_utc_s:i:0:4294967295:0\n"
+    "start;4;subscription:i:0:4294967295:0;limit_ma:i:0:16777215:0;tag:h:0:16:\n"
+    "stop;5;session:i:0:4294967295:0\n"
+    "limit;6;source:c:grid|protection;lease:i:1:4294967295;limit_ma:i:0:16777215;"
+    "from_utc_s:i:0:4294967295;until_utc_s:i:1:4294967295;fallback_ma:i:0:16777215:16777215\n"
+    "limit-end;7;lease:i:1:4294967295\n"
+    "plan;8;lease:i:1:4294967264;periods:l:0:24\n"
+    "opt-out;9;on:b:0:1\n"
+    "charge-now;10;on:b:0:1\n"
+    "lifecycle;11;after:c:factory|commissioned|in service|suspended|on hold|decommissioned;"
+    "reason:c:none|installation|always-on|tampering|payment|moved|hold|new resident|dismounted:0\n"
+    "absence;12;from_utc_s:i:0:4294967295;until_utc_s:i:1:4294967295\n"
+    "seal;13;numbers:t:1:48\n"
+    "approve-place;14\n"
+    "approve-meter;15;meter_id:i:1:4294967295\n"
+    "configure;16;key:t:4:32;value:v:0:64\n"
+    "trace;67;first:i:0:65535;count:i:1:256\n"
+    "reboot;17;force:b:0:1:0"
 )
 
 
 def checked(tree: dict) -> tuple:
-    """(counter, from_utc_s, until_utc_s, verb, arguments in the table's order). Raises Refused."""
+    """[counter, from_utc_s, until_utc_s, number], verb, arguments in the table's order.
+
+    Raises Refused.
+    """
     counter = _number(tree, "counter", 1)
     from_utc_s = _number(tree, "from_utc_s", 0)
     until_utc_s = _number(tree, "until_utc_s", 1)
     if not from_utc_s < until_utc_s <= from_utc_s + _WINDOW_MOST_S:
         raise Refused(NO_JSON, "until_utc_s: above from_utc_s, by 31 days at most")
     verb = tree.get("verb")
-    row = None
+    row: list = []
     for line in TABLE.split("\n"):
-        name, _, rest = line.partition(" ")
-        if name == verb:
-            row = rest
-    if row is None:
+        if line.split(";")[0] == verb:
+            row = line.split(";")
+    if not row:
         raise Refused(UNKNOWN_VERB, "verb: this box knows it not; see its firmware's version")
     given = tree.get("with", {})
     if not isinstance(given, dict):
         raise Refused(WRONG_ARGUMENTS, "with: an object")
-    return counter, from_utc_s, until_utc_s, verb, _arguments(row, given)
+    return [counter, from_utc_s, until_utc_s, int(row[1])], verb, _arguments(row[2:], given)
 
 
 def named(tree: dict) -> tuple:
     """(counter, verb) of a command that is refused; 0 and "" where it has none worth repeating."""
-    counter, verb = tree.get("counter"), tree.get("verb")
+    counter, verb = tree.get("counter", 0), tree.get("verb", "")
     if not _whole(counter) or not 0 < counter <= _U32:
         counter = 0
     if not isinstance(verb, str) or len(verb) > _VERB_MOST:
@@ -78,17 +82,21 @@ def _number(tree: dict, name: str, least: int) -> int:
     return value
 
 
-def _arguments(row: str, given: dict) -> list:
-    values = []
+def _arguments(row: list, given: dict) -> list:
+    values: list = []
     left = len(given)
-    for column in row.split(" ") if row else ():
+    for column in row:
         fields = column.split(":")
-        name = fields[0]
+        name, kind = fields[0], fields[1]
+        defaults = fields[3:] if kind == "c" else fields[4:]
         if name in given:
             left -= 1
-            values.append(_value(name, fields[1], int(fields[2]), int(fields[3]), given[name]))
-        elif len(fields) > 4:
-            values.append(_default(fields[1], fields[4]))
+            if kind == "c":
+                values.append(_choice(name, fields[2].split("|"), given[name]))
+            else:
+                values.append(_value(name, kind, int(fields[2]), int(fields[3]), given[name]))
+        elif defaults:
+            values.append(b"" if kind == "h" else int(defaults[0]))
         else:
             raise Refused(WRONG_ARGUMENTS, "%s: missing" % name)
     if left:
@@ -96,10 +104,11 @@ def _arguments(row: str, given: dict) -> list:
     return values
 
 
-def _default(kind: str, text: str):
-    if kind == "h":
-        return b""
-    return text if kind == "t" else int(text)
+def _choice(name: str, words: list, value) -> int:
+    for index in range(len(words)):
+        if words[index] == value:
+            return index
+    raise Refused(WRONG_ARGUMENTS, "%s: one of %s" % (name, ", ".join(words)))
 
 
 def _value(name: str, kind: str, least: int, most: int, value):

@@ -7,15 +7,16 @@ from micropython import const
 _BLOCK = const(64)
 
 
-def hmac(key, message) -> bytes:
-    """HMAC-SHA256 of message under a key of up to 64 bytes."""
+def hmac(key, *message) -> bytes:
+    """HMAC-SHA256 of message, in parts, under a key of up to 64 bytes."""
     assert len(key) <= _BLOCK
     pad = bytearray(_BLOCK)
     pad[: len(key)] = key
     for index in range(_BLOCK):
         pad[index] ^= 0x36
     inner = hashlib.sha256(pad)
-    inner.update(message)
+    for part in message:
+        inner.update(part)
     for index in range(_BLOCK):
         pad[index] ^= 0x6A  # 0x36 ^ 0x5C
     outer = hashlib.sha256(pad)
