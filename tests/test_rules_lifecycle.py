@@ -184,3 +184,9 @@ def test_a_new_resident_begins_with_a_first_charge_too():
     box.charge()
     box.run(60, power_w=11_000)
     assert len(box.of_kind(decisions.FIRST_CHARGE)) == 2
+
+
+def test_a_state_that_there_is_not_changes_nothing():
+    box = Player(lifecycle=0).home()
+    box.configure(lifecycle=200)
+    assert box.state.lifecycle == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random
+from pathlib import Path
 
 import pytest
 from wallbox.store.taglist import BLOCKED, BLOCKS, ENTRIES_MAX, ENTRY_SIZE, TRAILER_SIZE, TagList
@@ -353,3 +354,18 @@ assert found and not none
         heap="1M",
     )
     assert max(map(int, printed.split())) <= 128
+
+
+def test_a_tag_that_is_blocked_on_a_damaged_list_does_not_hide_the_damage(tmp_path):
+    tags = TagList(str(tmp_path / "tags"), bytes(32))
+    tags.mount()
+    send(tags, [Entry(tag(number)) for number in range(50)], 5)
+    tags.close()
+    data = bytearray(Path(tags.path).read_bytes())
+    data[-3] ^= 1
+    Path(tags.path).write_bytes(data)
+    tags.mount()
+    assert tags.error
+    tags.block(tag(3))
+    assert "send the full list" in tags.error
+    assert Update(tags).begin(False, 6, 0) == VERSION_MISMATCH

@@ -1,4 +1,4 @@
-"""The tags that the box knows: block-tag, tags."""
+"""The tags that the box knows: block-tag, forget-counter, tags."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ TRIES = 3  # a part that comes twice counts once
 
 def register(app: typer.Typer) -> None:
     verb(app, "block-tag", valid_s=31 * DAY_S)(block_tag)
+    verb(app, "forget-counter", valid_s=31 * DAY_S)(forget_counter)
     verb(app, "tags")(tags)
 
 
@@ -37,6 +38,17 @@ def block_tag(order: Order, uid_file: UidFileOption = None, hash_: HashOption = 
     wallbox send WB-000001 block-tag --hash 5d41402abc4b2a76
     """
     order.do("block-tag", {"tag": tag_of(order, uid_file, hash_)})
+
+
+def forget_counter(order: Order, uid_file: UidFileOption = None, hash_: HashOption = None) -> None:
+    """Let a tag count anew that was refused as a copy.
+
+    Best once the copy is out of the world, and with a new tag.
+
+    \b
+    wallbox send WB-000001 forget-counter --hash 5d41402abc4b2a76
+    """
+    order.do("forget-counter", {"tag": tag_of(order, uid_file, hash_)})
 
 
 def tags(

@@ -39,6 +39,16 @@ def block_tag(box, given) -> tuple:
     return _DONE
 
 
+def forget_counter(box, given) -> tuple:
+    if not box.tags:
+        return _NO_READER
+    try:
+        box.tags.counters.forget(given[0])
+    except OSError as error:
+        return FAILED, "the file system refuses (%s)" % error
+    return _DONE
+
+
 def reader_mode(box, given) -> tuple:
     answer = _take(box, events.MODE, given)
     if answer is _DONE and box.agent.state.mode_from_utc_s:
@@ -51,7 +61,11 @@ def start(box, given) -> tuple:
         return REJECTED, "a session runs, or the box refuses; see the status"
     listed = 0  # the operator may name a tag that is not on the list
     if given[2] and box.tags and box.tags.tags.look_up(given[2]):
-        listed = min(box.tags.tags.status, access.CONCURRENT)
+        tag = box.tags.tags
+        now = box.clock.now()
+        listed = access.listed(
+            box.agent.state, tag.status, tag.kind, tag.expires_utc_s, now
+        )
     answer = _take(box, events.REMOTE_START, [listed] + given)
     if listed and answer is _DONE:
         return REJECTED, "the list says %s of this tag" % _VERDICTS.split(",")[listed]

@@ -18,6 +18,7 @@ _WINDOW_MOST_S = const(2_678_400)  # 31 days
 TABLE = (
     "status;64\n"
     "block-tag;1;tag:h:16:16\n"
+    "forget-counter;18;tag:h:16:16\n"
     "tags-begin;2;full:b:0:1;version:i:1:4294967295;base:i:0:4294967295:0\n"
     "tags-part;65;part:i:0:4000;entries:t:28:672\n"
     "tags-end;66;count:i:0:4000\n"

@@ -64,6 +64,7 @@ COMMAND_VERBS = (
     "approve-meter",
     "configure",
     "reboot",
+    "forget-counter",
 )
 # names of OCPP 2.0.1
 SECURITY_EVENTS = ("InvalidMessages", "AttemptedReplayAttacks", "InvalidCsmsCertificate")

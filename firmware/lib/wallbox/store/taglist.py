@@ -154,7 +154,7 @@ class TagList:
         end = (self.count + self.blocks) * ENTRY_SIZE
         self.blocks += 1
         trailer = self.trailer(self.version, self.count, self.blocks, self.crc)
-        fresh = self._file is None
+        fresh, damage = self._file is None, self.error
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -165,6 +165,7 @@ class TagList:
                 file.write(trailer)
         finally:
             self.mount(False)
+            self.error = self.error or damage  # changes alone make no list of it
 
     def _fold(self) -> None:
         """No room for one more: the blocked entries go to their places, all at once."""

@@ -96,6 +96,15 @@ def may_start(state) -> bool:
     return state.session_phase != OPEN and state.session_phase != ENDING and state.refusals == 0
 
 
+def listed(state, status: int, kind: int, expires_utc_s: int, now: int) -> int:
+    """A tag's status, as the list has it, with its date and its kind heeded."""
+    if status != ACCEPTED:
+        return min(status, CONCURRENT)
+    if _expired(state, expires_utc_s, now):
+        return EXPIRED
+    return INVALID if kind == PAY_PER_USE and state.mode == FREE else ACCEPTED
+
+
 def may_stop(state, session: int) -> bool:
     """Whether a remote stop means the session that runs; 0 means any."""
     return state.session_phase == OPEN and session in (0, state.session)
@@ -173,11 +182,19 @@ def _verdict(state, event, now: int) -> tuple:
         status = INVALID
     if status != ACCEPTED:
         return status, _EXPIRED if status == EXPIRED else _UNKNOWN
+    if _charges(state, event[8]):
+        return ACCEPTED, 0  # whatever has changed since: it may stop what it has started
     if _expired(state, event[5], now):
         return EXPIRED, _EXPIRED
     if event[2] == PAY_PER_USE and state.mode == FREE:
         return INVALID, _READER_OFF
     return ACCEPTED, 0
+
+
+def _charges(state, tag) -> bool:
+    tag_a, tag_b = _halves(tag)
+    same = tag_a == state.session_tag_a and tag_b == state.session_tag_b
+    return state.session_phase == OPEN and same
 
 
 def _expired(state, expires_utc_s: int, now: int) -> bool:

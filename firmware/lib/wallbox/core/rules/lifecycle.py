@@ -64,7 +64,7 @@ def handle(state, event, now: int, out: list) -> None:
     kind = event[0]
     if state.lifecycle_next:
         pass  # the final register is on its way; what is asked for meanwhile comes too late
-    elif kind == events.CONFIG and state.lifecycle == FACTORY and event[9] != FACTORY:
+    elif kind == events.CONFIG and state.lifecycle == FACTORY and FACTORY < event[9] <= IN_SERVICE:
         _move(state, event[9], PARTNER, _INSTALLATION, out)
     elif kind == events.LIFECYCLE and may(state.lifecycle, event[1], event[2]):
         if armed(state) and event[1] == DECOMMISSIONED:
