@@ -13,7 +13,7 @@ GOOD = {
     "installation_limit_a": 16,
     "meter": {"model": "sdm630"},
     "wifi": {"ssid": "home", "password": "secret-word"},
-    "broker": {"host": "127.0.0.1", "port": 1883},
+    "broker": {"host": "127.0.0.1", "port": 1883, "tls": "none-in-tests"},
 }
 
 
@@ -23,7 +23,7 @@ PSK = {"tls": "psk", "psk_identity": "WB-000001", "psk_key": "001122334455667788
 
 def broker(*sections: dict, **changes) -> dict:
     """GOOD without a port, with this said about its broker."""
-    section = {"host": "127.0.0.1"}
+    section = {"host": "127.0.0.1", "tls": "none-in-tests"}
     for more in (*sections, changes):
         section |= more
     return GOOD | {"broker": section}
@@ -108,8 +108,11 @@ def test_each_error_names_key_value_and_what_is_right(tree, message):
         (broker(PSK, psk_key="0x" * 16), "broker.psk_key: (hidden) is wrong"),
         (broker(PSK, psk_key=" 0" * 16), "broker.psk_key: (hidden) is wrong"),
         (broker(PSK, ca="ca.der"), 'broker.ca: given with broker.tls "psk"'),
-        (broker(PSK, tls="none"), 'broker.psk_identity: given with broker.tls "none"; remove it'),
-        (broker(CERTIFICATE, tls="none"), 'broker.ca: given with broker.tls "none"; remove it'),
+        (
+            broker(PSK, tls="none-in-tests"),
+            'broker.psk_identity: given with broker.tls "none-in-tests"; remove it',
+        ),
+        (broker(CERTIFICATE, tls="none-in-tests"), "broker.ca: given with broker.tls"),
     ],
 )
 def test_keys_that_do_not_fit_together_are_named(tree, message):
@@ -118,6 +121,21 @@ def test_keys_that_do_not_fit_together_are_named(tree, message):
     text = str(error.value)
     assert text.startswith(message) and "\n" not in text and len(text) < 200
     assert PSK["psk_key"] not in text
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        (GOOD | {"broker": {"host": "h"}}, 'broker.tls: missing; one of "certificate", "psk", '),
+        (broker(tls="none"), 'broker.tls: "none" is wrong; right is one of "certificate", "psk", '),
+        (broker(tls=""), 'broker.tls: "" is wrong'),
+        (broker(tls=False), "broker.tls: false is wrong"),
+    ],
+)
+def test_without_tls_only_if_the_file_says_that_it_is_a_test(tree, message):
+    with pytest.raises(config.ConfigError, match="none-in-tests") as error:
+        config.check(tree)
+    assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def _furnish(directory: Path, broker_port: int, clock_port: int) -> None:
         "installation_limit_a": 16,
         "meter": {"model": "em340"},
         "wifi": {"ssid": "bench"},
-        "broker": {"host": "127.0.0.1", "port": broker_port},
+        "broker": {"host": "127.0.0.1", "port": broker_port, "tls": "none-in-tests"},
         "clock": {"host": "127.0.0.1", "port": clock_port},
         "reader": {"fitted": True},
     }

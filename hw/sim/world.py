@@ -145,7 +145,7 @@ class World:
             "installation_limit_a": 16,
             "meter": {"model": meter},
             "wifi": {"ssid": "depot", "password": "correct horse"},
-            "broker": {"host": "broker.example", "port": BROKER_PORT},
+            "broker": {"host": "broker.example", "port": BROKER_PORT, "tls": "none-in-tests"},
             "clock": {"host": "time.example"},
         }
 
