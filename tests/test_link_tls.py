@@ -3,89 +3,61 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from wallbox import link as codes
 
 from hw.sim.ports import free_port
+from tests.certificates import Authority, der
 from tests.link_fixtures import delivered, make_box  # noqa: F401
 from tests.link_peers import SERIAL, PahoOperator
 
+PSK = "00112233445566778899aabbccddeeff"
+OURS = {"psk_identity": SERIAL, "psk_key": PSK}
 
-class Authority:
-    """A certificate authority of the operator's own; everything it makes is DER, for the box."""
 
-    def __init__(self, directory: Path, name: str) -> None:
-        self.directory = directory / name
-        self.directory.mkdir()
-        self.name = name
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._sign(name, self.key.public_key(), True, 0)
-        self.path = self._write("ca", self.certificate)
+class Pki:
+    """The operator's authority, and another one."""
 
-    def _sign(self, name: str, public_key, authority: bool, days_ago: int) -> x509.Certificate:
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(public_key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=days_ago + 2))
-            .not_valid_after(now - datetime.timedelta(days=days_ago - 1))
-            .add_extension(x509.BasicConstraints(authority, None), True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-            .sign(self.key, hashes.SHA256())
-        )
+    def __init__(self, directory: Path) -> None:
+        self.operator = Authority(directory, "operator")
+        self.foreign = Authority(directory, "foreign")
 
-    def _write(self, name: str, certificate: x509.Certificate) -> str:
-        for suffix, encoding in (("der", Encoding.DER), ("pem", Encoding.PEM)):
-            path = self.directory / f"{name}.{suffix}"
-            path.write_bytes(certificate.public_bytes(encoding))
-        return str(self.directory / f"{name}.der")
-
-    def issue(self, name: str, days_ago: int = 0) -> tuple[str, str]:
-        """Paths of a certificate and its key, DER; PEM lies beside them."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        path = self._write(name, self._sign(name, key.public_key(), False, days_ago))
-        for suffix, encoding in (("der", Encoding.DER), ("pem", Encoding.PEM)):
-            form = PrivateFormat.TraditionalOpenSSL
-            contents = key.private_bytes(encoding, form, NoEncryption())
-            (self.directory / f"{name}-key.{suffix}").write_bytes(contents)
-        return path, str(self.directory / f"{name}-key.der")
-
-    def listener(self, name: str = "localhost", days_ago: int = 0) -> list[str]:
-        """The lines of a broker that shows a certificate with this name and demands one."""
-        certificate, key = (path.replace(".der", ".pem") for path in self.issue(name, days_ago))
+    def listener(self, **broker) -> list[str]:
+        """The lines of a broker that shows such a certificate and demands one of the box."""
+        certificate, key = self.operator.issue("broker", **broker)
         return [
-            f"cafile {self.directory / 'ca.pem'}",
+            f"cafile {self.operator.ca_file}",
             f"certfile {certificate}",
             f"keyfile {key}",
             "require_certificate true",
             "use_identity_as_username true",
         ]
 
+    def box(self, own: Authority | None = None, ca: Authority | None = None, **dates) -> dict:
+        """The configuration of a box, its certificate signed by `own`, the operator unless given,
+        that trusts `ca`.
+        """
+        certificate, key = (own or self.operator).issue(SERIAL, **dates)
+        trusted = (ca or self.operator).ca_file
+        return {"ca": der(trusted), "certificate": der(certificate), "key": der(key)}
 
-PSK = "00112233445566778899aabbccddeeff"
+
+@pytest.fixture
+def pki(tmp_path) -> Pki:
+    return Pki(tmp_path)
 
 
-def psk_lines(directory) -> list[str]:
+def psk_lines(directory: Path) -> list[str]:
     path = directory / "psk"
     path.write_text(f"{SERIAL}:{PSK}\n")
+    path.chmod(0o600)
     return [f"psk_file {path}", "psk_hint wallbox", "use_identity_as_username true"]
 
 
 @pytest.fixture
-def tls_broker(mosquitto, tmp_path):
+def tls_broker(mosquitto):
     """Give the lines of a listener; its port comes back. The plain listener stays."""
 
     def configure(lines) -> int:
@@ -96,58 +68,114 @@ def tls_broker(mosquitto, tmp_path):
     return configure
 
 
-def test_tls_with_a_shared_key(make_box, mosquitto, tls_broker, tmp_path):
+@pytest.fixture
+def refused(make_box):
+    """Starts a box that must not get through; the one line that it says."""
+
+    def start(port: int, **config) -> str:
+        box = make_box(port, **config).start(write=1)
+        box.wait_report(codes.TLS_FAILED)
+        state = box.state()
+        assert state["pubacks"] == 0 and not state["up"]
+        assert set(box.reports) == {codes.TLS_FAILED}
+        text = next(line["text"] for line in box.lines if "report" in line)
+        assert "\n" not in text
+        return text
+
+    return start
+
+
+def test_with_a_shared_key(make_box, mosquitto, tls_broker, tmp_path):
     port = tls_broker(psk_lines(tmp_path))
     operator = PahoOperator(mosquitto.port)
-    box = make_box(port, psk_identity=SERIAL, psk_key=PSK).start(write=3000)
+    box = make_box(port, **OURS).start(write=3000)
     operator.wait(3000)
     delivered(box, operator)
     operator.close()
 
 
-def test_tls_with_a_wrong_key(make_box, tls_broker, tmp_path):
-    port = tls_broker(psk_lines(tmp_path))
-    box = make_box(port, psk_identity=SERIAL, psk_key=PSK[::-1]).start()
-    box.wait_report(codes.TLS_FAILED)
-    assert codes.LOST not in box.reports
+@pytest.mark.parametrize(
+    "wrong", [{"psk_key": PSK[::-1]}, {"psk_identity": "nobody"}], ids=["key", "identity"]
+)
+def test_a_shared_key_that_the_broker_does_not_know(refused, tls_broker, tmp_path, wrong):
+    # the broker hears it first and hangs up: whether its alert is read before is chance
+    text = refused(tls_broker(psk_lines(tmp_path)), **OURS | wrong)
+    assert "no trust: the broker " in text
+    assert "check broker.psk_identity and broker.psk_key" in text
 
 
-def test_tls_to_a_broker_that_speaks_none(make_box, mosquitto):
-    box = make_box(mosquitto.port, psk_identity=SERIAL, psk_key=PSK).start()
-    box.wait_report(codes.TLS_FAILED)
+def test_a_broker_that_speaks_no_tls(refused, mosquitto):
+    text = refused(mosquitto.port, **OURS)
+    assert "does broker.port speak TLS?" in text
 
 
-def test_tls_with_certificates(make_box, mosquitto, tls_broker, tmp_path):
-    authority = Authority(tmp_path, "operator")
-    port = tls_broker(authority.listener())
-    certificate, key = authority.issue(SERIAL)
+def test_a_broker_that_shows_a_certificate_instead_of_the_shared_key(refused, tls_broker, pki):
+    """Else whoever has any certificate could stand in for it."""
+    lines = [line for line in pki.listener() if "require" not in line and "use" not in line]
+    assert "no trust: " in refused(tls_broker(lines), **OURS)
+
+
+def test_with_certificates_the_name_in_the_boxs_is_its_user(make_box, mosquitto, tls_broker, pki):
+    port = tls_broker(pki.listener())
     operator = PahoOperator(mosquitto.port)
-    box = make_box(port, host="localhost", ca=authority.path, certificate=certificate, key=key)
-    box.start(write=500)
+    box = make_box(port, user="somebody else", **pki.box()).start(write=500)
     operator.wait(500)
     delivered(box, operator)
-    assert f"u'{SERIAL}'" in mosquitto.log_path.read_text()
+    log = mosquitto.log_path.read_text()
+    assert f"u'{SERIAL}'" in log and "somebody" not in log
     operator.close()
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_the_broker_is_known_by_its_name_or_its_address(make_box, tls_broker, pki, host):
+    box = make_box(tls_broker(pki.listener()), host=host, **pki.box()).start()
+    box.wait_report(codes.LINK_UP)
+
+
+EXPIRED = "has expired: renew it"
+WRONG_NAME = "for another name: check broker.host"
+
+
 @pytest.mark.parametrize(
-    ("case", "words"),
-    [("foreign CA", "not correctly signed"), ("wrong name", "CN"), ("expired", "expired")],
+    ("broker", "words"),
+    [
+        ({"host": "elsewhere"}, [WRONG_NAME]),
+        ({"days": -1}, [EXPIRED]),
+        ({"days": -1, "host": "elsewhere"}, [EXPIRED, WRONG_NAME]),
+        ({"begins": 1}, ["no time yet", "check clock.host"]),  # as without a clock
+    ],
+    ids=["wrong name", "expired", "expired and wrong name", "not yet valid"],
 )
-def test_tls_with_a_server_that_is_not_trusted(make_box, tls_broker, tmp_path, case, words):
-    authority = Authority(tmp_path, "operator")
-    foreign = Authority(tmp_path, "foreign")
-    certificate, key = authority.issue(SERIAL)
-    port = tls_broker(
-        authority.listener(
-            "elsewhere" if case == "wrong name" else "localhost", 10 if case == "expired" else 0
-        )
-    )
-    ca = foreign.path if case == "foreign CA" else authority.path
-    box = make_box(port, host="localhost", ca=ca, certificate=certificate, key=key).start()
+def test_a_broker_whose_certificate_is_not_good(refused, tls_broker, pki, broker, words):
+    text = refused(tls_broker(pki.listener(**broker)), **pki.box())
+    assert all(word in text for word in words), text
+
+
+def test_a_broker_of_a_foreign_authority(refused, tls_broker, pki):
+    text = refused(tls_broker(pki.listener()), **pki.box(ca=pki.foreign))
+    assert "not signed by broker.ca" in text
+
+
+@pytest.mark.parametrize(
+    "box", [{"own": "foreign"}, {"days": -1}, {"begins": 1}], ids=["foreign", "expired", "early"]
+)
+def test_a_box_whose_certificate_the_broker_refuses(refused, tls_broker, pki, box):
+    box = {key: getattr(pki, value) if key == "own" else value for key, value in box.items()}
+    text = refused(tls_broker(pki.listener()), **pki.box(**box))
+    assert "no trust: the broker " in text and "check broker.certificate" in text
+
+
+def test_a_box_without_a_certificate_where_one_is_demanded(refused, tls_broker, pki):
+    text = refused(tls_broker(pki.listener()), ca=der(pki.operator.ca_file))
+    assert "check broker.certificate" in text
+
+
+def test_a_broker_that_is_mended_is_trusted_without_a_reboot(make_box, mosquitto, pki):
+    mosquitto.reconfigure(lines=pki.listener(days=-1))
+    box = make_box(mosquitto.port, **pki.box()).start()
     box.wait_report(codes.TLS_FAILED)
-    assert words in box.state()["detail"]
-    assert box.reports == [codes.TLS_FAILED]
+    mosquitto.reconfigure(lines=pki.listener())
+    box.wait_report(codes.LINK_UP)
 
 
 @pytest.mark.parametrize(
@@ -161,16 +189,13 @@ def test_tls_with_a_server_that_is_not_trusted(make_box, tls_broker, tmp_path, c
         ({"ca": __file__}, "ValueError: "),
     ],
 )
-def test_tls_with_a_configuration_that_cannot_work(make_box, mosquitto, settings, detail):
-    box = make_box(mosquitto.port, **settings).start()
-    box.wait_report(codes.TLS_FAILED)
-    box.state()  # it still lives
-    (text,) = [line["text"] for line in box.lines if "report" in line]
+def test_a_configuration_that_cannot_work(refused, mosquitto, settings, detail):
+    text = refused(mosquitto.port, **settings)
+    assert "check broker.tls and what the keys beside it name" in text
     assert f"({detail}" in text
-    assert set(box.reports) == {codes.TLS_FAILED}
 
 
-def test_tls_without_the_memory_for_its_files(make_box, mosquitto, tmp_path):
+def test_without_the_memory_for_its_files(make_box, mosquitto, tmp_path):
     huge = tmp_path / "huge.der"
     huge.write_bytes(bytes(4_000_000))
     box = make_box(mosquitto.port, ca=str(huge)).start()
