@@ -79,7 +79,7 @@ class Authority:
         return self._write(f"{name}.crt", certificate.public_bytes(Encoding.PEM))
 
     def _write(self, name: str, data: bytes) -> Path:
-        path = self.directory / name
+        path = self.directory / name.replace("/", "_")
         path.write_bytes(data)
         path.chmod(0o600)
         return path

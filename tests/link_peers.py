@@ -8,6 +8,7 @@ import queue
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -157,9 +158,14 @@ def number_of(record: bytes) -> int:
 
 
 class PahoOperator:
-    """A minimal operator: stores in order, states where it stands, counts what comes twice."""
+    """A minimal operator: stores in order, states where it stands, counts what comes twice.
 
-    def __init__(self, port: int, user: str = "", password: str = "") -> None:
+    tls: files of authority, certificate, key.
+    """
+
+    def __init__(
+        self, port: int, user: str = "", password: str = "", tls: Sequence[Path] = ()
+    ) -> None:
         self.stored: list[bytes] = []
         self.duplicates = 0
         self.holes = 0
@@ -173,6 +179,8 @@ class PahoOperator:
         )
         if user:
             self.client.username_pw_set(user, password)
+        if tls:
+            self.client.tls_set(*map(str, tls))
         self.client.on_connect = self._connected
         self.client.on_message = self._message
         self.client.on_publish = self._stated
