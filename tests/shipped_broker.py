@@ -119,7 +119,7 @@ class Client:
         )
 
     def attempt(self, topic: str, payload: bytes) -> None:
-        """Publish what may be forbidden: then mosquitto ends the connection, and paho comes back."""
+        """Publish what may be forbidden: mosquitto then ends the connection; paho comes back."""
         connections = self.connections
         self.mqtt.publish(topic, payload, qos=0)
         _, number = self.mqtt.subscribe("nothing", 0)

@@ -215,9 +215,31 @@ def test_a_publish_longer_than_the_buffer_is_skipped_and_reported():
     assert calls == [("publish", b"wallbox/WB1/command", None, 2, 77), ("pingresp",)]
 
 
+def test_the_longest_topic():
+    assert parse(broker_publish(b"t" * 96, b"x")) == [("publish", b"t" * 96, b"x", 0, 0)]
+
+
+@pytest.mark.parametrize("size", [97, 200, 3000, 65535])
+def test_a_topic_that_the_box_cannot_have_asked_for_is_malformed(size):
+    """And is not copied to find that out, however deep it is."""
+    deep = (b"/" * size)[:size]
+    for name in (deep, b"t" * size):
+        data = broker_publish(name, b"x" * 10, 2, 1)
+        with pytest.raises(LinkError) as caught:
+            parse(data, list(range(0, len(data), 256)))
+        assert caught.value.args == (MALFORMED, "topic length")
+
+
 def test_a_topic_longer_than_the_buffer_is_malformed():
     with pytest.raises(LinkError):
-        parse(broker_publish(b"t" * 200, b"", 2, 1), size=128)
+        parse(broker_publish(b"t" * 90, b"", 2, 1), size=64)
+
+
+def test_the_longest_suback():
+    codes = bytes([1] * 8)
+    assert parse(b"\x90\x0a\x00\x07" + codes) == [("suback", 7, codes)]
+    with pytest.raises(LinkError):
+        parse(b"\x90\x0b\x00\x07" + codes + b"\x01")
 
 
 @given(st.binary(max_size=600), st.lists(st.integers(0, 600), max_size=5))

@@ -21,6 +21,9 @@ _PUBLISH = const(0x30)
 _SUBACK = const(0x90)
 _PINGRESP = const(0xD0)
 
+_TOPIC_MAX = const(96)  # bytes; the longest that the box subscribes to has 40
+_TOPICS_MAX = const(8)  # that one SUBACK answers
+
 _CONNECT = b"\x00\x04MQTT\x04"
 _WILL = const(0x2C)  # with QoS 1, retained
 _USER = const(0x80)
@@ -132,7 +135,8 @@ class Parser:
 
     peer: on_connack(present, code 0..5), on_puback(id), on_suback(id, body), on_pingresp(),
     on_publish(topic bytes, payload memoryview valid during the call, flags, id 0 = QoS 0).
-    A packet longer than `size` bytes is not stored; its payload is None.
+    A packet longer than `size` bytes is not stored; its payload is None. A topic longer than
+    96 bytes is none that the box could have asked for: nothing is made of it, not even a copy.
     Raises LinkError(MALFORMED, reason) for what no broker may send to this client.
     """
 
@@ -190,7 +194,7 @@ class Parser:
         elif kind == _PINGRESP:
             good = length == 0
         elif kind == _SUBACK:
-            good = 2 < length <= self.size
+            good = 2 < length <= 2 + _TOPICS_MAX
         else:
             good = length == 2
         if not good:
@@ -224,7 +228,7 @@ class Parser:
         body = self.body
         at = 2 + (body[0] << 8 | body[1])
         end = at + (flags & QOS_1)
-        if at == 2 or end > min(length, self.size):
+        if at == 2 or at > 2 + _TOPIC_MAX or end > min(length, self.size):
             raise LinkError(MALFORMED, "topic length")
         topic = bytes(body[2:at])
         try:
