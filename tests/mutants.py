@@ -56,6 +56,27 @@ def publish(topic, payload, flags, packet_id):
     return bytes((0x30 | flags,)) + head + body
 
 
+def mutated(random, packet):
+    """Up to three changes; none sometimes, so that a conversation gets further."""
+    data = bytearray(packet)
+    for _ in range(random.below(4)):
+        at = random.below(min(len(data), 40))
+        action = random.below(6)
+        if action == 0:
+            data[at] ^= 1 << random.below(8)
+        elif action == 1:
+            data[at] = EDGES[random.below(len(EDGES))]
+        elif action == 2:
+            data = data[:at] + bytes((random.below(256),)) + data[at:]
+        elif action == 3 and len(data) > 1:
+            data = data[:at] + data[at + 1 :]
+        elif action == 4:
+            data = data[: at + 1]
+        else:
+            data = data + data[: random.below(8)]
+    return data
+
+
 class Rig:
     """A box's link without its socket. `watch(data)` gets every byte that goes out,
     `began()` is called at each connection."""
@@ -112,26 +133,6 @@ class Rig:
         topic = COMMAND if kind < 11 else b"wallbox/elsewhere"
         return publish(topic, b"{" * length, flags, 1 + random.below(5))
 
-    def mutated(self):
-        random = self.random
-        data = bytearray(self.original())
-        for _ in range(random.below(4)):  # none sometimes: so it gets further
-            at = random.below(min(len(data), 40))
-            action = random.below(6)
-            if action == 0:
-                data[at] ^= 1 << random.below(8)
-            elif action == 1:
-                data[at] = EDGES[random.below(len(EDGES))]
-            elif action == 2:
-                data = data[:at] + bytes((random.below(256),)) + data[at:]
-            elif action == 3 and len(data) > 1:
-                data = data[:at] + data[at + 1 :]
-            elif action == 4:
-                data = data[: at + 1]
-            else:
-                data = data + data[: random.below(8)]
-        return data
-
     def drain(self):
         session = self.session
         self.publisher.service(self.now)
@@ -170,7 +171,7 @@ class Rig:
         try:
             if not self.connected:
                 self.connect()
-            self.feed(self.mutated())
+            self.feed(mutated(random, self.original()))
             self.session.service(self.now)
             self.drain()
         except LinkError:
