@@ -7,21 +7,15 @@ ledger lies in a file; what the operator stored is compared with it byte by byte
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
-
 from sqlalchemy import select
 from wallbox import link as codes
 
 from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database, records
 from host.keys import KeyStore
-from hw.sim.ports import free_port
 from tests.link_fixtures import delivered, lazy, make_box, operator, proxy  # noqa: F401
 from tests.link_peers import KEY, SERIAL, PahoOperator
 from tests.mosquitto import wait_until
-from tests.tcp_proxy import Proxy
 
 
 def test_thousands_of_records_once_and_in_order(make_box, proxy, operator):
@@ -162,46 +156,3 @@ def test_with_the_collector_through_a_killed_broker_and_a_power_cut(
         box.stop()
     assert stored() == box.records()
     database.close()
-
-
-# --- another broker ---
-
-
-@contextlib.contextmanager
-def amqtt_broker():
-    from amqtt.broker import Broker
-
-    port = free_port()
-    loop = asyncio.new_event_loop()
-    config = {
-        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-    }
-
-    async def begin() -> Broker:
-        broker = Broker(config)
-        await broker.start()
-        return broker
-
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        broker = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
-        yield port
-        asyncio.run_coroutine_threadsafe(broker.shutdown(), loop).result(10)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-
-def test_amqtt(make_box):
-    with amqtt_broker() as port, Proxy(port) as proxy:
-        operator = PahoOperator(port)
-        box = make_box(proxy.port).start(write=500)
-        operator.wait(500)
-        proxy.cut()
-        box.tell("write 20")
-        operator.wait(520)
-        delivered(box, operator)
-        operator.close()
-        proxy.check()
