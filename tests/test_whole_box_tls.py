@@ -1,4 +1,4 @@
-"""The whole box over TLS with a shared key, from its config.json: who is not trusted, and who is."""
+"""The whole box over TLS with a shared key, from its config.json: refused first, then let in."""
 
 from __future__ import annotations
 
