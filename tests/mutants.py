@@ -7,7 +7,9 @@ import gc
 import hashlib
 import json
 import sys
+from binascii import hexlify
 
+from wallbox.commands import envelope, verbs
 from wallbox.link import LinkError
 from wallbox.link.publisher import Publisher
 from wallbox.link.session import CHUNK
@@ -21,6 +23,11 @@ ACK = b"wallbox/WB000001/ack"
 COMMAND = b"wallbox/WB000001/command"
 FLASH_SIZE = 32768
 RECORDS = 200
+IN_SIZE = 1216  # as build.py has it
+TEXT = (
+    b'{"counter":7,"from_utc_s":100,"until_utc_s":200,"verb":"limit","with":{"source":"grid",'
+    b'"lease":1,"limit_ma":0,"from_utc_s":5,"until_utc_s":9}}'
+)
 EDGES = (0, 1, 2, 4, 96, 97, 127, 128, 254, 255)
 CHECKS = 10  # of the heap
 
@@ -30,9 +37,14 @@ _OUTER = bytes([byte ^ 0x5C for byte in KEY] + [0x5C] * (64 - len(KEY)))
 
 
 def hmac(message):
-    """The first 8 bytes of HMAC-SHA256."""
+    """HMAC-SHA256 with the ledger's key."""
     digest = hashlib.sha256(_INNER + message).digest()
-    return hashlib.sha256(_OUTER + digest).digest()[:8]
+    return hashlib.sha256(_OUTER + digest).digest()
+
+
+def signed(text):
+    """A command; for once with the ledger's own key."""
+    return hexlify(hmac(b"command\x00" + text)) + b" " + text
 
 
 class Random:
@@ -92,17 +104,24 @@ class Rig:
         self.record = memoryview(bytearray(254))
         for _ in range(RECORDS):
             self.write()
-        self.commands = self.refused = self.connections = self.sent = 0
-        config = {"serial": SERIAL, "in_size": 512, "payload_limit": 100, "window_messages": 16}
+        self.commands = self.too_long = self.false_commands = self.refused = self.connections = self.sent = 0
+        config = {"serial": SERIAL, "in_size": IN_SIZE, "payload_limit": 100, "window_messages": 16}
         self.publisher = Publisher(config, self.ledger, lambda: b"{}", lambda code: None)
         self.publisher.on_command = self.command
         self.session = self.publisher.session
         self.now = 0
         self.connected = False
 
-    def command(self, payload):
-        assert payload is None or len(payload) <= 512
-        self.commands += 1
+    def command(self, payload, flags):
+        """As the box takes one, up to the point where it would do it."""
+        if payload is None:
+            self.too_long += 1
+            return
+        try:
+            verbs.checked(envelope.parsed(envelope.opened(KEY, payload)))
+            self.commands += 1
+        except envelope.Refused:
+            self.false_commands += 1
 
     def write(self):
         """A record more, and what the operator will say of it."""
@@ -111,7 +130,7 @@ class Rig:
         self.ledger.erase_ahead()
         length = self.ledger.read_into(sequence, self.record)[0]
         head = sequence.to_bytes(4, "little") + bytes(self.record[length - 8 : length])
-        self.own[sequence % len(self.own)] = head + hmac(b"ack" + head)
+        self.own[sequence % len(self.own)] = head + hmac(b"ack" + head)[:8]
 
     def original(self):
         random, session = self.random, self.session
@@ -129,8 +148,10 @@ class Rig:
         if kind < 9:
             payload = self.own[random.below(len(self.own))]
             return publish(ACK, payload, flags, 1 + random.below(5))
-        length = (0, 1, 20, 60, 120, 600)[random.below(6)]
-        topic = COMMAND if kind < 11 else b"wallbox/elsewhere"
+        if kind == 9:  # a command, whose text may be broken before it is signed
+            return publish(COMMAND, signed(mutated(random, TEXT)), flags, 1 + random.below(5))
+        length = (0, 1, 20, 60, 120, 1300)[random.below(6)]
+        topic = COMMAND if kind == 10 else b"wallbox/elsewhere"
         return publish(topic, b"{" * length, flags, 1 + random.below(5))
 
     def drain(self):
@@ -204,6 +225,8 @@ def play(seed, packets, watch=None, began=None):
         "refused": rig.refused,
         "connections": rig.connections,
         "commands": rig.commands,
+        "false commands": rig.false_commands,
+        "too long": rig.too_long,
         "other topics": publisher.ignored,
         "false statements": publisher.refused,
         "acknowledged": rig.ledger.acknowledged,

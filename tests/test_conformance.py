@@ -42,7 +42,7 @@ class Cut(World):
 
     def boot(self) -> None:
         super().boot()
-        self.publisher.on_command = lambda payload: self.commands.append(bytes(payload))
+        self.publisher.on_command = lambda payload, flags: self.commands.append(bytes(payload))
 
     def cut(self) -> None:
         super().cut()
