@@ -11,7 +11,7 @@ import typer
 from host.console import EXIT_UNUSABLE, fail
 
 if TYPE_CHECKING:
-    from host.collect.broker import BrokerSettings
+    from host.collect.broker import BrokerSettings, this_machine
 
 _PANEL = "Broker and keys"
 
@@ -44,7 +44,7 @@ PasswordFileOption = Annotated[
 TlsOption = Annotated[
     bool,
     typer.Option(
-        "--tls", envvar="WALLBOX_TLS", help="Encrypt, and verify the broker.",
+        "--tls", envvar="WALLBOX_TLS", help="Encrypt, verify the broker; a must if elsewhere.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -92,12 +92,14 @@ def broker_settings(
 ) -> BrokerSettings:
     """What the options say together. Ends the command if they contradict each other, or if the
     password cannot be read."""
-    from host.collect.broker import BrokerSettings
+    from host.collect.broker import BrokerSettings, this_machine
 
     if (user is None) != (password_file is None):
         raise typer.BadParameter("--user and --password-file go together")
     if not tls and (ca_file or certificate_file or key_file):
         raise typer.BadParameter("--ca-file, --certificate-file and --key-file need --tls")
+    if not tls and not this_machine(broker):
+        raise typer.BadParameter(f"--broker {broker}: add --tls; only to this machine without it")
     return BrokerSettings(
         host=broker,
         port=port or (8883 if tls else 1883),

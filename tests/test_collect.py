@@ -325,6 +325,7 @@ def test_the_command_explains_what_is_missing(operator, tmp_path):
         ((*place, *keys, "--database", str(Path("/none/a.db"))), 4, "directory does not exist"),
         ((*place, *keys, *database, "--once"), 3, "no broker at"),
         ((*place, *keys, *database, "--user", "a"), 2, "--password-file"),
+        (("--broker", "broker.example", *keys, *database), 2, "broker.example: add --tls"),
         ((*place, *keys, *database, "--user", "a", "--password-file", "/none"), 4, "/none"),
         ((*place, *keys, *database, "--tls", "--ca-file", "/none"), 4, "/none"),
     ):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from host.collect.broker import this_machine
 from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database
 from host.keys import KeyStore
@@ -60,6 +61,23 @@ def connect(secured, authority, tmp_path):
     for collector in started:
         collector.stop()
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),
+    ],
+)
+def test_only_what_stays_on_this_machine_goes_without_tls(host, expected):
+    assert this_machine(host) == expected
 
 
 def test_both_sides_are_verified(connect):

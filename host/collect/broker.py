@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,14 @@ class BrokerSettings:
         files = (self.ca_file, self.certificate_file, self.key_file)
         named = ", ".join(str(path) for path in files if path)
         return f"{named}: {error.strerror or error}; check the TLS files"
+
+
+def this_machine(host: str) -> bool:
+    """Whether what goes to `host` never leaves this machine: only there TLS may be left out."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def make_client(broker: BrokerSettings, keep_session: bool = True) -> mqtt.Client:

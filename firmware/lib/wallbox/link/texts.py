@@ -57,7 +57,7 @@ def _no_trust(detail, config):
     elif _ALERT in said:
         text = "the broker refuses the box: check broker.%s" % own
     elif isinstance(detail, str) or isinstance(detail, OSError) and detail.errno != _NOT_FOUND:
-        text = "the broker hangs up: check broker.%s; does broker.port speak TLS?" % own
+        text = "no handshake: check broker.%s; does broker.port speak TLS?" % own
     else:
         text = "check broker.tls and what the keys beside it name"
     return "%s (%s: %s)" % (text, type(detail).__name__, said)
