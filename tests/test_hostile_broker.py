@@ -19,9 +19,10 @@ def redirect(scene: Scene, port: int) -> None:
 
 def test_a_session_goes_on_whatever_the_broker_sends(scene, seed):
     scene.world.mains.restore()
+    scene.wait(lambda: scene.status.get("clock") == "S", 60, "clock")
     plug(scene)
-    scene.wait(lambda: charging(scene), 30, "charging")
-    scene.wait(lambda: scene.status.get("session"), 20, "session told")
+    scene.wait(lambda: charging(scene), 60, "charging")
+    scene.wait(lambda: scene.status.get("session"), 60, "session told")
     session, before = scene.status["session"], scene.status["ledger"]["sequence"]
     moves, offered_a = scene.world.contactor.moves, scene.world.car.offered_a
 
@@ -34,7 +35,7 @@ def test_a_session_goes_on_whatever_the_broker_sends(scene, seed):
         redirect(scene, hostile.port)
         scene.wait(
             lambda: unmoved() and all(hostile.seen[manner] >= ROUNDS for manner in MANNERS),
-            90,
+            120,
             f"every kind of ill will: {hostile.seen}",
         )
         redirect(scene, scene.world.broker.port)
