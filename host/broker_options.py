@@ -11,7 +11,7 @@ import typer
 from host.console import EXIT_UNUSABLE, fail
 
 if TYPE_CHECKING:
-    from host.collect.broker import BrokerSettings, this_machine
+    from host.collect.broker import BrokerSettings
 
 _PANEL = "Broker and keys"
 
