@@ -19,7 +19,8 @@ from tests.mqtt_decoder import (
 )
 
 CONNECTION_S = 0.7
-LIES_S = 5.0  # or until one was told: then the box tries again at once, and not a minute later
+POOL = 211  # packets of each kind
+LIES_S = 5.0  # until one is told: then the box tries again at once, and not a minute later
 MANNERS = ("garbage", "mutants", "flood", "silence", "lies")
 
 
@@ -30,8 +31,8 @@ class HostileBroker:
     """
 
     def __init__(self, serial: str, seed: int) -> None:
-        self.topics = [f"wallbox/{serial}/{job}".encode() for job in ("ack", "command")]
-        self.random = mutants.Random(seed)
+        self.pool = _pool(serial, mutants.Random(seed))
+        self.attacks = 0
         self.seen = dict.fromkeys(MANNERS, 0)
         self.bytes_sent = 0
         self.acknowledged = 0
@@ -68,7 +69,7 @@ class HostileBroker:
         told = self.acknowledged
         said = False
         try:
-            while time.monotonic() < end and not self._stop.is_set() and self.acknowledged == told:
+            while time.monotonic() < end and not self._stop.is_set():
                 readable, writable, _ = select.select([client], [client], [], 0.05)
                 if readable:
                     data = client.recv(4096)
@@ -77,6 +78,9 @@ class HostileBroker:
                     for packet in stream.feed(data):
                         said = True
                         self._answer(client, manner, packet, stream)
+                    if self.acknowledged > told:
+                        told = self.acknowledged
+                        end = time.monotonic() + CONNECTION_S  # for the box to read it
                 elif writable and stream.packets and manner != "silence":
                     self._attack(client, manner)
                     time.sleep(0.002)  # the box is to read it, not the socket's buffer
@@ -107,14 +111,29 @@ class HostileBroker:
             self._send(client, b"\x40\x02" + packet.packet_id.to_bytes(2, "big"))
 
     def _attack(self, client: socket.socket, manner: str) -> None:
-        random = self.random
-        if manner == "garbage":
-            self._send(client, bytes(random.below(256) for _ in range(200)))
-            return
-        topic = self.topics[random.below(2)]
-        payload = bytes(random.below(256) for _ in range((0, 1, 20, 300, 3000)[random.below(5)]))
-        packet = mutants.publish(topic, payload, (0, 2, 10)[random.below(3)], 1 + random.below(9))
-        if manner == "mutants":
-            kinds = (packet, b"\x40\x02\x00\x05", b"\x20\x02\x01\x00", b"\xd0\x00")
-            packet = bytes(mutants.mutated(random, kinds[random.below(4)]))
-        self._send(client, packet)
+        packets = self.pool[manner]
+        self.attacks += 1
+        self._send(client, packets[self.attacks % len(packets)])
+
+
+def _pool(serial: str, random: mutants.Random) -> dict[str, list[bytes]]:
+    """Made beforehand: the meter answers from this process, and must not be kept waiting."""
+    topics = [f"wallbox/{serial}/{job}".encode() for job in ("ack", "command")]
+
+    def noise(length: int) -> bytes:
+        return bytes(random.below(256) for _ in range(length))
+
+    def publish() -> bytes:
+        payload = noise((0, 1, 20, 300, 3000)[random.below(5)])
+        flags, number = (0, 2, 10)[random.below(3)], 1 + random.below(9)
+        return mutants.publish(topics[random.below(2)], payload, flags, number)
+
+    floods = [publish() for _ in range(POOL)]
+    kinds = (b"\x40\x02\x00\x05", b"\x20\x02\x01\x00", b"\xd0\x00")
+    broken = [packet for made in floods for packet in (made, kinds[random.below(3)])]
+    return {
+        "garbage": [noise(200) for _ in range(POOL)],
+        "mutants": [bytes(mutants.mutated(random, packet)) for packet in broken],
+        "flood": floods,
+        "lies": floods,
+    }
