@@ -132,7 +132,14 @@ def test_an_answer_to_somebody_else_is_not_ours(send, box):
     """The box answers another sender's command at the same time."""
     box.deaf_to = ["stop"]
     box.publish_status()
-    other = threading.Timer(0.5, lambda: box._do(7, "stop", {}))
+
+    def answer_another():
+        deadline = time.monotonic() + 30
+        while box.deaf_to and time.monotonic() < deadline:
+            time.sleep(0.01)
+        box._do(7, "stop", {})
+
+    other = threading.Thread(target=answer_another)
     other.start()
     done = send("stop", "--wait", "2")
     other.join()
