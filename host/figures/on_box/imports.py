@@ -1,0 +1,31 @@
+# Runs on MicroPython: bytes of heap that an import leaves. argv: a ROMFS image or a folder, and
+# modules.
+
+import gc
+import json
+import sys
+
+import vfs
+
+place = sys.argv[1]
+if place.endswith(".romfs"):
+    with open(place, "rb") as file:
+        rom = file.read()
+    vfs.mount(vfs.VfsRom(rom), "/rom")
+    place = "/rom/lib"
+sys.path.insert(0, place)
+import asyncio  # what the box has anyhow
+import errno  # noqa: F401
+import os  # noqa: F401
+import select  # noqa: F401
+import socket  # noqa: F401
+import time  # noqa: F401
+
+late = (asyncio.sleep_ms, asyncio.StreamReader, asyncio.create_task)  # loaded when named
+
+gc.collect()
+before = gc.mem_alloc()
+for name in sys.argv[2:]:
+    __import__(name)
+gc.collect()
+print(json.dumps({"heap": gc.mem_alloc() - before}))
