@@ -233,10 +233,11 @@ class World:
                     self.session.received(part, len(part), self.now)
         self.session.service(self.now)
         self.publisher.service(self.now)
-        while self.session.fill():
+        while self.session.fill() or self.session.packing:
             data = bytes(self.session.out[self.session.start : self.session.end])
-            self.to_broker.append((self.now + self.delay_ms, data))
-            self.session.sent(len(data), self.now)
+            if data:
+                self.to_broker.append((self.now + self.delay_ms, data))
+                self.session.sent(len(data), self.now)
 
     def run(self, duration_ms: int, until: Callable[[], object] | None = None) -> bool:
         """Let time pass; True as soon as `until()` is."""

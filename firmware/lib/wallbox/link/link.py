@@ -183,7 +183,7 @@ class Link:
         session.service(now)
         self.publisher.service(now)
         if not session.fill():
-            return False
+            return session.packing
         taken = self.transport.write(session.out, session.start, session.end - session.start)
         if taken:
             session.sent(taken, now)

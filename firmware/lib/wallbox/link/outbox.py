@@ -12,7 +12,11 @@ _PAYLOAD_AT = const(17)
 _TAIL = const(10)
 _MAC = const(8)
 _RUNS_MAX = const(8)
-_RISE_MAX = const(0x3FFFFF)  # 70 minutes; shifted by a byte it is still a small integer
+_TURN = const(8)  # records packed at a time
+
+# what is equal in records that resemble each other: length, kind and quality, boot, and the upper
+# bytes of the times, so that numbers stay small and one record in 4 hours is not packed
+_ALIKE = b"\x00\x01\x06\x07\x0b\x0c\x0f\x10"
 
 
 class Outbox:
@@ -26,6 +30,11 @@ class Outbox:
         self.start = 0  # in `memory`
         self.end = 0
         self.before = 0  # in `memory`: the record packed last
+        self.first = 0  # what the message that is packed in part was asked for
+        self.limit = 0
+        self.last = 0  # sequence of its last record, 0 = there is none
+        self.filled = 0  # bytes of that message
+        self.shorter = False
 
     def read(self, sequence, limit, buf):
         """Puts records from `sequence` on, at least one, at most `limit` bytes, into `buf`.
@@ -52,27 +61,49 @@ class Outbox:
     def pack(self, sequence, limit, buf):
         """The same with PACKED in the number of bytes, where records resemble each other.
 
+        (-1, 0): only a few records were packed, so that others have their turn; call it again
+        with the same arguments, and with `buf` as it was left, or `drop` it.
         The bytes follow from first and limit; the length that comes out, as limit, gives them
         again.
         """
-        if not self._find(sequence) or self.memory[self.start] + 1 + _MAC > limit:
-            return self.read(sequence, limit, buf)
-        last = self.sequence
-        end = self._take(buf, 1)
-        limit -= _MAC
-        shorter = False
-        while self._find(last + 1) and self.sequence == last + 1:
-            put = self._pack(buf, end, limit)
-            if put:
-                shorter = True
-                self._advance()
-                end = put
-            elif end + self.memory[self.start] <= limit:
-                end = self._take(buf, end)
-            else:
-                break
-            last += 1
-        if not shorter:
+        if not self.last or sequence != self.first or limit != self.limit:
+            self.last = 0
+            if not self._find(sequence) or self.memory[self.start] + 1 + _MAC > limit:
+                return self.read(sequence, limit, buf)
+            self.first = sequence
+            self.limit = limit
+            self.last = self.sequence
+            self.shorter = False
+            self.filled = self._take(buf, 1)
+        for _ in range(_TURN):
+            if not self._find(self.last + 1) or self.sequence != self.last + 1:
+                return self._close(buf)
+            if not self._add(buf, limit - _MAC):
+                return self._close(buf)
+        return -1, 0
+
+    def drop(self):
+        """What is packed in part is not continued."""
+        self.last = 0
+
+    def _add(self, buf, limit):
+        end = self._pack(buf, self.filled, limit)
+        if end:
+            self.shorter = True
+            self._advance()
+        elif self.filled + self.memory[self.start] <= limit:
+            end = self._take(buf, self.filled)
+        else:
+            return False
+        self.filled = end
+        self.last += 1
+        return True
+
+    def _close(self, buf):
+        end = self.filled
+        last = self.last
+        self.last = 0
+        if not self.shorter:
             buf[: end - 1] = buf[1:end]
             return end - 1, last
         buf[0] = _FORM
@@ -110,62 +141,58 @@ class Outbox:
         memory = self.memory
         new = self.start
         old = self.before
-        if memory[new] != memory[old] or memory[new + 1] != memory[old + 1]:
-            return 0
-        if memory[new + 6] != memory[old + 6] or memory[new + 7] != memory[old + 7]:
-            return 0
-        uptime_ms = _rise(memory, new + _UPTIME_AT, old + _UPTIME_AT, 5)
-        utc_s = _rise(memory, new + _UTC_AT, old + _UTC_AT, 4)
-        if uptime_ms < 0 or utc_s < 0:
-            return 0
-        if utc_s:
-            utc_s -= uptime_ms // 1000 - 1
-            if not 1 <= utc_s <= 2:
+        for offset in _ALIKE:
+            if memory[new + offset] != memory[old + offset]:
                 return 0
-        head = at
-        at += 1
-        while uptime_ms > 127:  # at most 4 bytes, for which the mac leaves room
-            buf[at] = uptime_ms & 127 | 128
-            uptime_ms >>= 7
-            at += 1
-        buf[at] = uptime_ms
-        buf[head] = utc_s
-        return self._differ(buf, head, at + 1, limit)
+        rise_ms = _rise(memory, new + _UPTIME_AT, old + _UPTIME_AT)
+        rise_ms += memory[new + _UPTIME_AT + 2] - memory[old + _UPTIME_AT + 2] << 16
+        step = _rise(memory, new + _UTC_AT, old + _UTC_AT)
+        if step:
+            step -= rise_ms // 1000 - 1
+            if not 1 <= step <= 2:
+                return 0
+        if rise_ms < 0:
+            return 0
+        buf[at] = step
+        return self._differ(buf, at, _number(buf, at + 1, rise_ms), limit)
 
     def _differ(self, buf, head, at, limit):
         """Puts the bytes of the payload that differ, a run each; counts the runs in the head."""
         memory = self.memory
-        new = self.start + _PAYLOAD_AT
-        turn = self.before - self.start
-        end = self.start + memory[self.start] - _TAIL
-        same = new  # from here on nothing differs, up to `new`
-        while new < end:
-            if memory[new] == memory[new + turn]:
-                new += 1
+        new = self.start
+        turn = self.before - new
+        same = new + _PAYLOAD_AT  # behind the run before
+        run = 0
+        for place in range(same, new + memory[new] - _TAIL):
+            if memory[place] == memory[place + turn]:
+                run = 0
                 continue
-            same = new - same
-            if same > 15 or buf[head] >= 3 * _RUNS_MAX or at + 2 > limit:
-                return 0
-            buf[head] += 3
-            run = at
-            at += 1
-            while new < end and at < limit and at - run <= 16:
-                if memory[new] == memory[new + turn]:
-                    break
-                buf[at] = memory[new]
+            if run and at - run <= 16:
+                buf[run] += 1
+            else:
+                if place - same > 15 or buf[head] >= 3 * _RUNS_MAX:
+                    return 0
+                buf[head] += 3
+                run = at
+                buf[run] = place - same << 4
                 at += 1
-                new += 1
-            buf[run] = same << 4 | at - run - 2
-            same = new
+            if at >= limit:
+                return 0
+            buf[at] = memory[place]
+            at += 1
+            same = place + 1
         return at if at <= limit else 0
 
 
-def _rise(view, new, old, width):
-    """The difference of two numbers, -1 if it is negative or more than _RISE_MAX."""
-    value = 0
-    while width:
-        width -= 1
-        value = (value << 8) + view[new + width] - view[old + width]
-        if not 0 <= value <= _RISE_MAX:
-            return -1
-    return value
+def _rise(view, new, old):
+    return (view[new + 1] - view[old + 1] << 8) + view[new] - view[old]
+
+
+def _number(buf, at, value):
+    """Seven bits a byte, at most 4 of them, for which the mac leaves room behind any limit."""
+    while value > 127:
+        buf[at] = value & 127 | 128
+        value >>= 7
+        at += 1
+    buf[at] = value
+    return at + 1

@@ -18,6 +18,7 @@ _LATE_MAX_MS = const(60000)
 _PAYLOAD_MAX = const(2048)  # of `publish`
 _LEDGER_FLAGS = const(2)  # QoS 1
 _LENGTH = const(0x7FFF)
+_WORTH_PACKING = const(100)  # bytes of payload
 
 CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
 
@@ -36,13 +37,16 @@ class Session:
         self.overhead = packets.payload_at(0, topic, _LEDGER_FLAGS)
         self.window = window = config.get("window_messages", 64)
         self.window_bytes = config.get("window_bytes", 5700)
-        self.payload_limit = config.get("payload_limit", 1024)
+        self.payload_limit = limit = config.get("payload_limit", 1024)
+        # packed messages are a little longer, so that a number of them fills the window
+        number = max(1, self.window_bytes // (self.overhead + limit))
+        self.packed_limit = min(self.window_bytes // number - self.overhead, limit * 9 // 8)
         self.keep_alive_ms = config.get("keep_alive_s", 30) * 1000
         size = config.get("out_size", 2944)
         self.out = memoryview(bytearray(size))
         self.out_limit = size - CHUNK - 16  # behind it only answers and pings
         self.answer_limit = size - CHUNK - 8
-        assert self.overhead + max(self.payload_limit, LONGEST_RECORD) <= self.out_limit
+        assert self.overhead + max(limit * 9 // 8, LONGEST_RECORD) <= self.out_limit
         self.parser = packets.Parser(self, config.get("in_size", 2048))
         self.ids = array("H", bytes(2 * window))
         self.lengths = array("H", bytes(2 * window))
@@ -67,8 +71,10 @@ class Session:
     def closed(self):
         """The connection is gone; what is in flight stays."""
         self.up = False  # the broker has accepted the client
+        self.outbox.drop()
         self.parser.reset()
         self.start = self.end = 0
+        self.packing = False
         self.timed_id = 0
         self.awaiting = False  # CONNACK, SUBACK or PINGRESP; never two of them at once
         self.subscribe_id = 0
@@ -197,7 +203,11 @@ class Session:
         raise LinkError(LATE_ACK, what)
 
     def fill(self):
-        """Writes what may go now behind `end`. True if there is something to send."""
+        """Writes what may go now behind `end`. True if there is something to send.
+
+        A packed message is written alone; `packing`: call again, others had their turn.
+        """
+        self.packing = False
         if self.up and self.end < self.out_limit:
             while self.pending and self._again():
                 pass
@@ -211,6 +221,7 @@ class Session:
         self.start += length
         if self.start == self.end:
             self.start = self.end = 0
+            self.outbox.drop()  # other bytes have been where it was put
 
     def _next_id(self):
         # The ids in flight follow each other round the circle, from the head's to the newest:
@@ -222,9 +233,16 @@ class Session:
         return packet_id
 
     def _read(self, sequence, limit, packed):
+        """A length of -1: not now, or `packing` and not all of it yet."""
         at = self.end + self.overhead
         buf = self.out[at : at + max(limit, LONGEST_RECORD)]
-        return (self.outbox.pack if packed else self.outbox.read)(sequence, limit, buf)
+        if not packed:
+            return self.outbox.read(sequence, limit, buf)
+        if self.end:
+            return -1, 0
+        found = self.outbox.pack(sequence, limit, buf)
+        self.packing = found[0] < 0
+        return found
 
     def _again(self):
         """Puts the oldest message that this connection has not carried; False if it has no room."""
@@ -236,7 +254,10 @@ class Session:
             if self.end + self.overhead + max(length, LONGEST_RECORD) > self.out_limit:
                 return False
             first = self.lasts[at - 1] if self.pending < self.count else self.base
-            if self._read(first + 1, length, form) != (length | form, self.lasts[at]):
+            read, last = self._read(first + 1, length, form)
+            if read < 0:
+                return False
+            if read != length | form or last != self.lasts[at]:
                 # its place is used again, so the operator has it: the session is of no more use
                 self._forget()
                 return False
@@ -251,6 +272,9 @@ class Session:
             return False
         count = self.count
         limit = self.payload_limit
+        packed = self.packed and self.cursor > self.plain_to and limit >= _WORTH_PACKING
+        if packed:
+            limit = self.packed_limit
         if count:
             newest = (self.head + count - 1) % self.window
             if (
@@ -261,8 +285,8 @@ class Session:
                 return False
         if self.end + self.overhead + max(limit, LONGEST_RECORD) > self.out_limit:
             return False
-        length, last = self._read(self.cursor, limit, self.packed and self.cursor > self.plain_to)
-        if not length:
+        length, last = self._read(self.cursor, limit, packed)
+        if length <= 0:
             return False
         if not count:
             self.base = self.cursor - 1
