@@ -55,6 +55,7 @@ class _Line:
         self.delay_s = delay_s
         self.cap = cap
         self.closes = closes
+        self.watching = closes > 0
         self.closed_at: float | None = None
         self.resent_s: list[float] = []
         self.under_way = self.most_under_way = self.bytes_up = 0
@@ -63,7 +64,7 @@ class _Line:
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         self.holding = False
-        watch = _Watch(self) if self.closes else None
+        watch = _Watch(self) if self.watching else None
         await asyncio.gather(
             self.up(reader, far_writer, watch), self.down(far_reader, writer, far_writer)
         )
