@@ -27,14 +27,15 @@ def imports() -> list[Figure]:
         (directory / "box.romfs").write_bytes(build_romfs())
         for path, data in firmware_files().items():
             _put(directory / "ram" / path, data)
-        in_place = _taken(directory / "box.romfs", (MODULE,))
-        alone = _taken(directory / "box.romfs", (MODULE,), _NAMES)
-        copied = _taken(directory / "ram" / "lib", (MODULE,))
+        rom, ram = directory / "box.romfs", directory / "ram" / "lib"
+        in_place, copied = _taken(rom, (MODULE,)), _taken(ram, (MODULE,))
+        bare = _taken(rom, (MODULE,), 0)
         figures = [
             Figure("importing the client, run in place as the box does", in_place, "B",
-                   f"64 bit; {alone:,} B without the interpreter's table of names, which doubles"
-                   f" when it is full; by arithmetic {alone // 2:,} B with the ESP32's words of 4"
-                   " bytes: functions and classes are pointers", most=8192),
+                   f"64 bit, without the interpreter's table of names, which doubles when it is"
+                   f" full and is everybody's ({bare:,} B with it in a bare interpreter); by"
+                   f" arithmetic {in_place // 2:,} B with the ESP32's words of 4 bytes: functions"
+                   " and classes are pointers", most=8192),
             Figure("the same, byte code copied into RAM", copied, "B", "64 bit"),
         ]  # fmt: skip
         for peer, modules in _PEERS.items():
@@ -56,7 +57,7 @@ def peer_packages(package: str) -> Path | None:
     return source.parents[1] if source.name == "__init__.py" else source.parent
 
 
-def _taken(place: Path, modules: tuple[str, ...], names: int = 0) -> int:
+def _taken(place: Path, modules: tuple[str, ...], names: int = _NAMES) -> int:
     return int(on_box("imports.py", str(place), str(names), *modules, heap=_HEAP)["heap"])
 
 
