@@ -76,12 +76,23 @@ class MemoryLedger:
         return True
 
 
-def intervals(count: int) -> MemoryLedger:
-    """A ledger whose macs fit, so that messages can be packed."""
-    made = MemoryLedger()
-    for sequence, data in enumerate(Ledger(KEY).registers(count), 1):
-        made.records[sequence] = data
-    made.next_sequence = count + 1
+class IntervalLedger(MemoryLedger):
+    """One whose macs fit, so that messages can be packed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = Ledger(KEY)
+
+    def write(self, count: int = 1) -> None:
+        for data in self.box.registers(count):
+            self.records[self.next_sequence] = data
+            self.next_sequence += 1
+
+
+def intervals(count: int) -> IntervalLedger:
+    """A ledger that holds so many intervals."""
+    made = IntervalLedger()
+    made.write(count)
     return made
 
 
@@ -144,6 +155,7 @@ class World:
         self.config = {"serial": SERIAL, "packed": False, **config}
         self.delay_ms = delay_ms
         self.step_ms = 5
+        self.slow = False  # packing goes on only with the next step
         self.now = 0
         self.broker = Broker()
         self.operator = Operator(self.broker)
@@ -235,6 +247,8 @@ class World:
         self.publisher.service(self.now)
         while self.session.fill() or self.session.packing:
             data = bytes(self.session.out[self.session.start : self.session.end])
+            if not data and self.slow:
+                break
             if data:
                 self.to_broker.append((self.now + self.delay_ms, data))
                 self.session.sent(len(data), self.now)

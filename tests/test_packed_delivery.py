@@ -1,5 +1,8 @@
 """Packed messages between box and operator: when they are used, repeated, refused."""
 
+import random
+
+import pytest
 from sqlalchemy import select
 
 from host.collect.database import Database, quarantine, records
@@ -7,7 +10,7 @@ from host.collect.keeper import Keeper, Message
 from host.keys import KeyStore
 from host.records import acknowledgement
 from tests.boxes import Ledger
-from tests.link_world import World, intervals
+from tests.link_world import World, faults, intervals
 from tests.test_packed import Store, sent
 
 MINUTE_MS = 60_000
@@ -54,6 +57,25 @@ def test_an_operator_that_cannot_unpack_gets_whole_records():
     found = ledger_messages(box)
     last_packed = max(number for number, payload in enumerate(found) if payload[0] == 1)
     assert last_packed < len(found) - 1
+
+
+@pytest.mark.parametrize("number", range(15))
+def test_random_misfortunes_in_the_middle_of_a_message_lose_nothing(number):
+    draw = random.Random(number)
+    box = World(intervals(1500), delay_ms=draw.choice((5, 20, 60)), packed=True)
+    box.slow = True
+    box.publisher.status = lambda: b"{}" * 500  # lies where a message was begun
+    for _ in range(30):
+        box.run(draw.choice((10, 50, 300, 1500)))
+        if draw.random() < 0.5:
+            faults(box, draw)
+        box.publisher.status_wanted = True
+        box.ledger.write(draw.choice((0, 1, 200)))
+    box.network = True
+    box.operator.restart(box.now)
+    assert box.run(4 * MINUTE_MS, lambda: box.delivered)
+    box.check()
+    assert any(payload[0] == 1 for payload in ledger_messages(box))
 
 
 def keeper(directory):
