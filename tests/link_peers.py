@@ -15,6 +15,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from wallbox.store.ledger import Ledger
 
+from host.collect.packed import unpacked
 from hw.sim.flash import NorFlash, Partition
 from tests.interpreter import ROOT, Interpreter
 from tests.mosquitto import wait_until
@@ -146,7 +147,9 @@ class LinkBox:
 
 
 def split_records(payload: bytes) -> list[bytes]:
+    """The records of a message, of either form."""
     found, at = [], 0
+    payload = unpacked(KEY, payload)
     while at < len(payload):
         found.append(payload[at : at + payload[at]])
         at += payload[at]

@@ -48,6 +48,7 @@ class Box:
     def __init__(self, ledger: MemoryLedger | None = None, **config: object) -> None:
         self.ledger = ledger or MemoryLedger()
         self.owner = Owner()
+        config.setdefault("packed", False)
         self.session = Session(self.owner, self.ledger, packets.field(TOPIC), config)
         self.owner.session = self.session
         self.stream = ClientStream()

@@ -19,6 +19,7 @@ class Proxy:
     """Listens on `port` of the loopback interface and connects to the broker at `target`.
 
     Set at any time: `delay_ms` (each way), `black_hole` (nothing passes, connections stay),
+    `mute` (numbers of connections, from 1 on, that stay and carry nothing),
     `refuse` (connections are closed at once), `plan(number)` (bytes to the broker and to the
     client after which connection `number`, from 1 on, is cut; None = never), `keep_back(packet)`
     (true for whole packets from the broker that are swallowed).
@@ -29,6 +30,7 @@ class Proxy:
         self.delay_ms = 0
         self.black_hole = False
         self.refuse = False
+        self.mute: set[int] = set()
         self.plan: Callable[[int], tuple[int | None, int | None]] = lambda number: (None, None)
         self.keep_back: Callable[[bytes], bool] = lambda packet: False
         self.connections = 0
@@ -99,6 +101,7 @@ class Proxy:
 class _Connection:
     def __init__(self, proxy: Proxy, client, broker) -> None:  # type: ignore[no-untyped-def]
         self.proxy = proxy
+        self.number = proxy.connections
         self.client_reader, self.client_writer = client
         self.broker_reader, self.broker_writer = broker
         self.stream = ClientStream(lossy=True)
@@ -140,7 +143,7 @@ class _Connection:
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
         try:
             data = await reader.read(CHUNK)
-            while self.proxy.black_hole:
+            while self.proxy.black_hole or self.number in self.proxy.mute:
                 await asyncio.sleep(0.01)
             return data
         except OSError:

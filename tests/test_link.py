@@ -24,7 +24,7 @@ def test_thousands_of_records_once_and_in_order(make_box, proxy, operator):
     delivered(box, operator)
     assert operator.duplicates == operator.holes == 0
     assert box.reports == [codes.LINK_UP, codes.DELIVERED]
-    assert all(packet.size < 1100 for packet in proxy.publishes)
+    assert all(packet.size < 1200 for packet in proxy.publishes)
     assert sum(packet.qos for packet in proxy.publishes) < 5000 // 32 + 10
 
 
@@ -114,7 +114,7 @@ def test_the_power_is_cut_in_mid_drain(make_box, mosquitto, operator):
 def test_the_operator_is_away_and_comes_back(make_box, mosquitto):
     """Without a session of the operator at the broker everything that was sent is gone."""
     box = make_box(mosquitto.port).start(write=1000)
-    wait_until(lambda: box.state()["pubacks"] >= 32, what="PUBACKs")
+    wait_until(lambda: box.state()["pubacks"] >= 5, what="PUBACKs")
     assert box.state()["acknowledged"] == 0
     operator = PahoOperator(mosquitto.port)
     try:

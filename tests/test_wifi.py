@@ -129,3 +129,17 @@ def test_a_radio_in_trouble_ends_nobody(box):
     box.wlan.broken = False
     box.run(400)
     assert box.looks
+
+
+def test_the_radio_starts_anew_when_asked_though_it_is_connected(box):
+    box.run(5)
+    assert box.wifi.up
+    restarts = box.wifi.restarts
+    box.wlan.calls.clear()
+    box.wifi.restart()
+    box.wifi.service(box.now)
+    assert not box.wifi.up
+    assert (box.wifi.restarts, box.wlan.calls) == (restarts + 1, ["connect"])
+    box.run(5)
+    assert box.wifi.up
+    assert box.wifi.restarts == restarts + 1

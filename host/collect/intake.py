@@ -7,7 +7,7 @@ record's mac under the box's key. The rules for the rest:
 - known sequence, other bytes: an alarm, kept in quarantine;
 - a hole before it: not taken, since it cannot be verified; the acknowledgement stays at the last
   record in front of the hole, and from there the box sends again;
-- a mac that does not follow: kept in quarantine, an alarm;
+- a mac that does not follow, or does not prove a packed message: kept in quarantine, an alarm;
 - nothing stored yet and the box begins with number N above 1: a hole like any other, unless its
   status says that everything before N was acknowledged earlier. Then N, whose mac cannot be
   verified, waits as a candidate until the record after it follows from it; the chain starts there.
@@ -23,6 +23,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from host.collect.database import boxes, chain_starts, now_s, quarantine, records
+from host.collect.packed import unpacked
 from host.records import Record, Torn, chain_genesis, follows, split
 
 PAYLOAD_BYTES_MAX = 4096
@@ -74,18 +75,26 @@ class Intake:
 
     def take(self, payload: bytes) -> Outcome:
         """Judge every record of the message, store the new ones, and say what came of it."""
-        if len(payload) > PAYLOAD_BYTES_MAX:
-            self._refuse(None, payload, "oversized", f"a message of {len(payload)} bytes")
+        if len(payload) <= PAYLOAD_BYTES_MAX:
+            self._take_records(payload)
         else:
-            for found in split(payload):
-                if not self._judge(found):
-                    break
+            self._refuse(None, payload, "oversized", f"a message of {len(payload)} bytes")
         self._keep()
         outcome = self._outcome
         outcome.last_sequence = self._last_sequence
         outcome.last_mac = self._last_mac
         outcome.notices = tuple(self._notices)
         return outcome
+
+    def _take_records(self, payload: bytes) -> None:
+        try:
+            payload = unpacked(self._key, payload)
+        except ValueError as error:
+            self._refuse(None, payload, "packed", f"{error}; the box is asked for plain records")
+            return
+        for found in split(payload):
+            if not self._judge(found):
+                return
 
     def _judge(self, found: Record | Torn) -> bool:
         """False if nothing behind this record of the message can be judged."""

@@ -2,9 +2,11 @@
 
 from host.figures.append import append
 from host.figures.capacity import capacity
+from host.figures.drain_bench import drain
 from host.figures.figure import Bench
 from host.figures.heap import heap
 from host.figures.hour import hour
+from host.figures.imports import imports
 from host.figures.mount import mount
 from host.figures.poll import poll
 from host.figures.publish import publish
@@ -23,6 +25,8 @@ BENCHES = (
     Bench("seal", "from an opened seal to an open contactor, all else at work", seal),
     Bench("tag", "a tag from the reader to the decision", tag),
     Bench("publish", "how fast a backlog drains", publish),
+    Bench("drain", "the link on a slow network, beside its peers", drain),
+    Bench("imports", "what the MQTT client's code takes from the heap", imports),
     Bench("verify", "how long the verification of a ledger takes", verify),
     Bench("hour", "an hour of charging: memory after boot and at peak", hour),
 )

@@ -26,8 +26,8 @@ def bench(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="append, mount, wear, capacity, heap, poll, seal, tag, publish, verify, hour;"
-            " all if left out."
+            help="append, mount, wear, capacity, heap, poll, seal, tag, publish, drain, imports,"
+            " verify, hour; all if left out."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,

@@ -13,7 +13,7 @@ from .core import clock as core_clock
 from .core import events
 from .core.rules import OPEN, access, lifecycle, seals
 from .drivers import clock, wifi
-from .link import link
+from .link import link, recovery
 from .store import StoreError, leasefile, ledger, trace
 
 _SENSE_MS = const(20)
@@ -74,6 +74,8 @@ class Box:
             self.link_changed,
             self.clock.now,
             self.online,
+            self.may_block,
+            self.recover_link,
         )
         self.report.watch_link(self.link)
         self.commands = receiver.Receiver(self, key)
@@ -84,6 +86,27 @@ class Box:
 
     def online(self) -> bool:
         return self.wifi.up
+
+    def may_block(self) -> bool:
+        """Whether the box may stand still for a while, as it does when a name is looked up."""
+        return not self.charging()
+
+    def recover_link(self, stage: int) -> bool:
+        """A later stage of the link's recovery; False if it would do harm now."""
+        if stage == recovery.WIFI:
+            self.wifi.restart()
+            return True
+        state = self.agent.state
+        if self.charging() or state.session_phase or self.agent.halted or self.agent.trace_failed:
+            return False
+        try:
+            self.agent.flush_trace(self.clock.now())
+            self.ledger.flush_acknowledged()
+        except StoreError:
+            return False
+        print("link: no broker for hours; the box starts again")
+        machine.reset()
+        return True
 
     def may_look(self) -> bool:
         """Whether the core wants to know which networks are in range, and nobody charges."""

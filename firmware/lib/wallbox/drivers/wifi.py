@@ -30,6 +30,7 @@ class Wifi:
         self._connecting = False
         self._tried = False
         self._looking = False
+        self._unwanted = False
         self._look_at = 0
         self.up = False
         self.due = 0
@@ -38,17 +39,25 @@ class Wifi:
         self.others = 0
         self.looked = 0
 
+    def restart(self) -> None:
+        """The radio is switched off and on, though it says that it is connected."""
+        self._unwanted = True
+
     def service(self, now: int) -> bool:
         """True if `up` has changed."""
         self.due = now + _POLL_MS
         was_up = self.up
-        self.up = self._wlan.isconnected()
+        self.up = self._wlan.isconnected() and not self._unwanted
         if self.up:
             self._connecting = self._looking = False
             self._attempts = self._attempt_until = 0
             if not was_up:
                 self.known, self.others = 1, 0
                 self.looked += 1
+        elif self._unwanted:
+            self._unwanted = self._connecting = self._looking = False
+            self._attempts = _ATTEMPTS
+            self._connect(now)
         elif self._looking:
             self._looking = False
             self._look()

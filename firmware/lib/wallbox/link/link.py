@@ -6,8 +6,10 @@ import time
 
 from micropython import const
 
-from . import LINK_UP, NO_BROKER, NO_WIFI, STORE_FAILED, TLS_FAILED, LinkError
+from . import LINK_UP, NO_BROKER, NO_WIFI, REFUSED, STORE_FAILED, TLS_FAILED, LinkError
+from .address import Address
 from .publisher import Publisher
+from .recovery import Recovery
 from .session import CHUNK
 from .transport import Transport
 
@@ -35,13 +37,19 @@ class Link:
     """config: dict, see docs/mqtt.md. status: see Publisher. report(code): LINK_UP ….
 
     clock() -> ms since boot. network_up() -> bool: without an IP network no attempt is made.
+    may_block() -> bool: see Address. recover(stage) -> bool: see Recovery.
     """
 
-    def __init__(self, config, ledger, status, report, clock=None, network_up=None):
+    def __init__(
+        self, config, ledger, status, report, clock=None, network_up=None, may_block=None,
+        recover=None,
+    ):
         self.report = report
         self.clock = clock or _Clock()
         self.network_up = network_up
         self.transport = Transport(config, CHUNK)
+        self.address = Address(config["host"], self.transport.port, self.clock, may_block)
+        self.recovery = Recovery(recover) if recover else None
         self.publisher = Publisher(config, ledger, status, self._good)
         self.session = self.publisher.session
         self.backoff_min_ms = config.get("backoff_min_ms", 200)
@@ -69,6 +77,8 @@ class Link:
             self.up = True
             self.up_at = self.clock()
             self.outage = 0
+            if self.recovery:
+                self.recovery.reached(self.up_at)
         self.report(code)
 
     def _bad(self, code, detail):
@@ -87,6 +97,7 @@ class Link:
                 await asyncio.sleep_ms(_NETWORK_MS)
                 continue
             done = self.session.acknowledged
+            code = 0
             try:
                 await self._connection()
             except LinkError as error:
@@ -96,15 +107,28 @@ class Link:
                 self._bad(code, error.args[1])
             except OSError as error:
                 # the transport makes LinkErrors of its own: this one came from the flash
-                self._bad(STORE_FAILED, error)
+                code = STORE_FAILED
+                self._bad(code, error)
             finally:
                 self.transport.close()
                 self.session.closed()
             stable = self.up and self.clock() - self.up_at >= _STABLE_MS
             if stable or self.session.acknowledged != done:
                 self.attempts = 0
+            if not self.up:
+                self._unreached(code)
             self.up = False
             await asyncio.sleep_ms(self._backoff_ms())
+
+    def _unreached(self, code):
+        """An attempt ended before the broker had accepted the box."""
+        self.address.failed()
+        if not self.recovery or self.stopping or code == STORE_FAILED:
+            return
+        if code == REFUSED:
+            self.recovery.reached(self.clock())
+        elif code != NO_WIFI:
+            self.recovery.failed(self.clock())
 
     def _backoff_ms(self):
         attempts = self.attempts
@@ -116,7 +140,7 @@ class Link:
 
     async def _connection(self):
         session = self.session
-        await self.transport.open()
+        await self.transport.open(self.address.find())
         self.failure = None
         session.connected(self.clock())
         reader = asyncio.create_task(self._read())
@@ -159,7 +183,7 @@ class Link:
         session.service(now)
         self.publisher.service(now)
         if not session.fill():
-            return False
+            return session.packing
         taken = self.transport.write(session.out, session.start, session.end - session.start)
         if taken:
             session.sent(taken, now)

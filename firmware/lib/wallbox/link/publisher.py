@@ -149,6 +149,7 @@ class Publisher:
         self.asked = False
         self.rewound_at = now
         self.rewinds += 1
+        self.session.plain_to = self.session.cursor - 1
         self._send_from(self.stated + 1)
 
     def _probe(self, now):
@@ -157,6 +158,7 @@ class Publisher:
         cursor = session.cursor
         self.quiet_since = now
         self.quiet_ms = min(2 * self.quiet_ms, _LONGEST_MS)
+        session.plain_to = cursor - 1
         self._send_from(self.stated + 1)
         if session.message():
             self.probe_last = session.cursor - 1

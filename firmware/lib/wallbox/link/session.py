@@ -1,8 +1,8 @@
 """One MQTT session: what is in flight, what is late, what goes out next. No I/O, no clock.
 
 In flight is a queue of ledger positions, 8 bytes a message: packet id (0 = acknowledged out of
-turn), payload length, last sequence. A message begins behind the last sequence of the one before
-it, so it can be read from the ledger again, the same bytes.
+turn), form and length of the payload, last sequence. A message begins behind the last sequence of
+the one before it, so it can be read from the ledger again, the same bytes.
 """
 
 from array import array
@@ -10,14 +10,15 @@ from array import array
 from micropython import const
 
 from . import LATE_ACK, MALFORMED, NO_BROKER, REFUSED, LinkError, packets
-from .outbox import Outbox
+from .outbox import LONGEST_RECORD, PACKED, Outbox
 
 _CONNECT_TIMEOUT_MS = const(10000)
 _LATE_MIN_MS = const(1000)
 _LATE_MAX_MS = const(60000)
-_LONGEST_RECORD = const(254)
 _PAYLOAD_MAX = const(2048)  # of `publish`
 _LEDGER_FLAGS = const(2)  # QoS 1
+_LENGTH = const(0x7FFF)
+_WORTH_PACKING = const(100)  # bytes of payload
 
 CHUNK = const(256)  # bytes that `received` takes at most; their answers always fit
 
@@ -36,13 +37,16 @@ class Session:
         self.overhead = packets.payload_at(0, topic, _LEDGER_FLAGS)
         self.window = window = config.get("window_messages", 64)
         self.window_bytes = config.get("window_bytes", 5700)
-        self.payload_limit = config.get("payload_limit", 1024)
+        self.payload_limit = limit = config.get("payload_limit", 1024)
+        # packed messages are a little longer, so that a number of them fills the window
+        number = max(1, self.window_bytes // (self.overhead + limit))
+        self.packed_limit = min(self.window_bytes // number - self.overhead, limit * 9 // 8)
         self.keep_alive_ms = config.get("keep_alive_s", 30) * 1000
         size = config.get("out_size", 2944)
         self.out = memoryview(bytearray(size))
         self.out_limit = size - CHUNK - 16  # behind it only answers and pings
         self.answer_limit = size - CHUNK - 8
-        assert self.overhead + max(self.payload_limit, _LONGEST_RECORD) <= self.out_limit
+        assert self.overhead + max(limit * 9 // 8, LONGEST_RECORD) <= self.out_limit
         self.parser = packets.Parser(self, config.get("in_size", 2048))
         self.ids = array("H", bytes(2 * window))
         self.lengths = array("H", bytes(2 * window))
@@ -53,6 +57,8 @@ class Session:
         self.base = 0  # last sequence before the oldest message in flight
         self.pending = 0  # newest messages in flight that this connection has not carried yet
         self.cursor = 1  # next sequence to send
+        self.packed = config.get("packed", True)
+        self.plain_to = 0  # up to here no message is packed: the operator asks for it again
         self.last_id = 0
         self.newest_id = 0  # of the message added last
         self.srtt_8 = 0  # smoothed round trip, 1/8 ms
@@ -65,8 +71,10 @@ class Session:
     def closed(self):
         """The connection is gone; what is in flight stays."""
         self.up = False  # the broker has accepted the client
+        self.outbox.drop()
         self.parser.reset()
         self.start = self.end = 0
+        self.packing = False
         self.timed_id = 0
         self.awaiting = False  # CONNACK, SUBACK or PINGRESP; never two of them at once
         self.subscribe_id = 0
@@ -126,9 +134,8 @@ class Session:
         self.owner.on_forgotten()
 
     def on_suback(self, packet_id, codes):
-        if not self.subscribe_id or packet_id != self.subscribe_id:
-            raise LinkError(MALFORMED, "SUBACK")
-        if len(codes) != len(self.owner.topics):
+        good = packet_id == self.subscribe_id and len(codes) == len(self.owner.topics)
+        if not good:  # a packet id is never 0
             raise LinkError(MALFORMED, "SUBACK")
         self.subscribe_id = 0
         self._answered()
@@ -157,7 +164,7 @@ class Session:
         if packet_id == self.timed_id:
             self.timed_id = 0
             self._sample(self.timed_at)
-        self.bytes -= self.overhead + self.lengths[at]
+        self.bytes -= self.overhead + (self.lengths[at] & _LENGTH)
         if at == self.head:
             self.waiting_since = self.now
             while self.count and not self.ids[self.head]:
@@ -196,13 +203,16 @@ class Session:
         raise LinkError(LATE_ACK, what)
 
     def fill(self):
-        """Writes what may go now behind `end`. True if there is something to send."""
+        """Writes what may go now behind `end`. True if there is something to send.
+
+        A packed message is written alone; `packing`: call again, others had their turn.
+        """
+        self.packing = False
         if self.up and self.end < self.out_limit:
             while self.pending and self._again():
                 pass
-            if not self.pending:
-                while self.message():
-                    pass
+            while not self.pending and self.message():
+                pass
         return self.end > self.start
 
     def sent(self, length, now):
@@ -211,6 +221,7 @@ class Session:
         self.start += length
         if self.start == self.end:
             self.start = self.end = 0
+            self.outbox.drop()  # other bytes have been where it was put
 
     def _next_id(self):
         # The ids in flight follow each other round the circle, from the head's to the newest:
@@ -221,20 +232,32 @@ class Session:
         self.last_id = packet_id
         return packet_id
 
-    def _read(self, sequence, limit):
+    def _read(self, sequence, limit, packed):
+        """A length of -1: not now, or `packing` and not all of it yet."""
         at = self.end + self.overhead
-        return self.outbox.read(sequence, limit, self.out[at : at + max(limit, _LONGEST_RECORD)])
+        buf = self.out[at : at + max(limit, LONGEST_RECORD)]
+        if not packed:
+            return self.outbox.read(sequence, limit, buf)
+        if self.end:
+            return -1, 0
+        found = self.outbox.pack(sequence, limit, buf)
+        self.packing = found[0] < 0
+        return found
 
     def _again(self):
         """Puts the oldest message that this connection has not carried; False if it has no room."""
         at = (self.head + self.count - self.pending) % self.window
         packet_id = self.ids[at]
         if packet_id:
-            length = self.lengths[at]
-            if self.end + self.overhead + max(length, _LONGEST_RECORD) > self.out_limit:
+            form = self.lengths[at] & PACKED
+            length = self.lengths[at] & _LENGTH
+            if self.end + self.overhead + max(length, LONGEST_RECORD) > self.out_limit:
                 return False
             first = self.lasts[at - 1] if self.pending < self.count else self.base
-            if self._read(first + 1, length) != (length, self.lasts[at]):
+            read, last = self._read(first + 1, length, form)
+            if read < 0:
+                return False
+            if read != length | form or last != self.lasts[at]:
                 # its place is used again, so the operator has it: the session is of no more use
                 self._forget()
                 return False
@@ -249,6 +272,9 @@ class Session:
             return False
         count = self.count
         limit = self.payload_limit
+        packed = self.packed and self.cursor > self.plain_to and limit >= _WORTH_PACKING
+        if packed:
+            limit = self.packed_limit
         if count:
             newest = (self.head + count - 1) % self.window
             if (
@@ -257,10 +283,10 @@ class Session:
                 or self.cursor != self.lasts[newest] + 1  # a jump waits until nothing is in flight
             ):
                 return False
-        if self.end + self.overhead + max(limit, _LONGEST_RECORD) > self.out_limit:
+        if self.end + self.overhead + max(limit, LONGEST_RECORD) > self.out_limit:
             return False
-        length, last = self._read(self.cursor, limit)
-        if not length:
+        length, last = self._read(self.cursor, limit, packed)
+        if length <= 0:
             return False
         if not count:
             self.base = self.cursor - 1
@@ -270,6 +296,7 @@ class Session:
         self.ids[at] = packet_id
         self.lengths[at] = length
         self.lasts[at] = last
+        length &= _LENGTH
         self.count = count + 1
         self.bytes += self.overhead + length
         self.cursor = last + 1
@@ -278,9 +305,8 @@ class Session:
         return True
 
     def _put(self, packet_id, length, dup):
-        self.end = packets.publish(
-            self.out, self.end, self.topic, _LEDGER_FLAGS | dup, packet_id, length
-        )
+        flags = _LEDGER_FLAGS | dup
+        self.end = packets.publish(self.out, self.end, self.topic, flags, packet_id, length)
         if not self.timed_id:
             self.timed_id = packet_id
             self.timed_at = self.now

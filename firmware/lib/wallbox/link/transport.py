@@ -1,7 +1,4 @@
-"""A non-blocking TCP or TLS connection under MicroPython's asyncio.
-
-Only the look-up of a name blocks, for as long as the DNS server takes; an IP literal skips it.
-"""
+"""A non-blocking TCP or TLS connection under MicroPython's asyncio."""
 
 import asyncio
 import errno
@@ -10,7 +7,7 @@ import socket
 
 from micropython import const
 
-from . import LOST, NO_ADDRESS, NO_BROKER, TLS_FAILED, LinkError
+from . import LOST, NO_BROKER, TLS_FAILED, LinkError
 
 _CONNECT_TIMEOUT_MS = const(10000)
 _STEP_MS = const(10)
@@ -45,20 +42,15 @@ class Transport:
         self.shaking = self.tls  # the handshake is not done
         self.held = 0  # bytes that TLS was offered and must be offered again
 
-    async def open(self):
-        """Connects. Raises LinkError NO_ADDRESS, NO_BROKER or TLS_FAILED."""
-        host = self.config["host"]
-        try:
-            found = socket.getaddrinfo(host, self.port, socket.AF_INET, socket.SOCK_STREAM)[0]
-        except OSError as error:
-            raise LinkError(NO_ADDRESS, error)
+    async def open(self, found):
+        """Connects to what getaddrinfo found. Raises LinkError NO_BROKER or TLS_FAILED."""
         try:
             await self._connect(found)
         except OSError as error:
             raise LinkError(NO_BROKER, error)
         if self.tls:
             try:
-                self.sockets.append(self._secure(host))
+                self.sockets.append(self._secure(self.config["host"]))
             except Exception as error:  # a wrong file, no such key, no memory: never a crash
                 raise LinkError(TLS_FAILED, error)
         self.socket = self.sockets[-1]
