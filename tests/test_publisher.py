@@ -300,10 +300,23 @@ def test_what_is_offered_goes_out_in_its_order_as_far_as_there_is_room():
     assert box.publisher.offer(topics[0], answer)
     assert box.publisher.offer(topics[0], lambda buf: 0)
     assert box.publisher.offer(topics[0], lambda buf: 0)
+    for _ in range(4):
+        assert box.publisher.offer(topics[0], lambda buf: 0)
     assert not box.publisher.offer(topics[0], answer), "too many wait"
     box.run(2000)
+    order = [p.topic.split("/")[-1] for p in box.broker.publishes]
+    assert order.index("reply") < order.index("trace") + 2, "an answer waits for no trace"
     said = [packet for packet in box.broker.publishes if packet.topic.endswith("/trace")]
     assert [packet.payload for packet in said] == [b"%d" % n * 1024 for n in range(5)]
     answers = [packet for packet in box.broker.publishes if packet.topic.endswith("/reply")]
     assert [packet.payload for packet in answers] == [b"an answer"]
     assert box.publisher.offers == []
+
+
+def test_a_reconnection_with_nothing_to_deliver_is_delivered_too():
+    box = drained(50)
+    reports = len(box.reports)
+    box.cut()
+    box.run(20_000)
+    assert box.reports[reports:] == [LINK_UP, DELIVERED]
+    assert box.operator.duplicates == 1

@@ -104,6 +104,8 @@ class Box:
             self.ledger.flush_acknowledged()
         except StoreError:
             return False
+        if self.agent.trace_failed:
+            return False
         print("link: no broker for hours; the box starts again")
         machine.reset()
         return True

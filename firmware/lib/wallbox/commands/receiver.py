@@ -9,6 +9,8 @@ from micropython import const
 from .. import forget
 
 _QUIET_MS = const(5000)
+_MINUTE_MS = const(60_000)
+_UNHEARD_MOST = const(0xFFFE)
 _FOLD_AT = const(4)  # tags blocked one by one, half of what there is room for
 _FOLD_MS = const(600_000)  # between two attempts, and as long as a list may be on its way
 _MODULES = (
@@ -39,21 +41,27 @@ class Receiver:
 
     def receive(self, payload, flags: int) -> None:
         """payload: memoryview valid during the call, None if it was too long to be kept."""
-        self._used_at = self.box.clock.now()
-        self._loaded = True
-        from . import taking
+        try:
+            from . import taking
 
-        taking.receive(self, payload, flags)
+            self._loaded = True
+            taking.receive(self, payload, flags)
+        except MemoryError:  # not even for a refusal: whoever orders will order again
+            self.unheard = min(self.unheard + 1, _UNHEARD_MOST)
+
+    def used(self) -> None:
+        """An authentic message has come."""
+        self._used_at = self.box.clock.now()
 
     def service(self, now: int) -> None:
         """Call now and then."""
         if self.lists is not None and now - self._used_at >= _FOLD_MS:
             self.lists.abort()
         fold = self._may_fold(now)
-        if self.unheard or fold:
-            self._loaded = True
+        if fold or self.unheard and now - self.minute_at >= _MINUTE_MS:
             from . import taking
 
+            self._loaded = True
             taking.service(self, now, fold)
         if self._loaded and now - self._used_at >= _QUIET_MS and not self.busy:
             self._loaded = False

@@ -16,6 +16,7 @@ from . import FAILED, NOT_SUPPORTED, REJECTED, envelope
 
 _ANSWERED_MOST = const(5)  # refusals a minute
 _MINUTE_MS = const(60_000)
+_STRANGERS_MOST = const(3)  # replies that wait
 _UNHEARD_MOST = const(0xFFFF)
 _HALTED = "the ledger takes nothing; see the status"
 
@@ -47,15 +48,19 @@ def _receive(memory, payload, flags: int) -> None:
     text = envelope.opened(envelope.key_of(memory.ledger_key), payload)
     gc.collect()  # to understand it takes a few blocks of a kilobyte
     mac = bytes(payload[: envelope.DIGITS])
+    memory.used()
     if flags & packets.DUP and mac == memory.last_mac:
-        if memory.last_reply:
+        if memory.last_reply and _counted(memory, memory.box.clock.now()):
             _send(memory, memory.last_reply)
         return
     understood = _understood(memory, envelope.parsed(text))
     if not understood:
         return
     head, verb, given = understood
-    if _taken(memory, head, verb):
+    if flags & packets.DUP and head[0] == memory.box.agent.state.command_counter:
+        # taken before a restart that came before the broker heard of it: no attack
+        _reply(memory, head[0], verb, REJECTED, "counter: %d was taken; see the ledger" % head[0])
+    elif _taken(memory, head, verb):
         memory.last_mac = mac
         memory.last_reply = b""
         memory.doing = (head[0], verb)
@@ -141,11 +146,13 @@ def _answer(memory, status: str, info: str) -> None:
 
 
 def _refuse(memory, reason: int, info: str, counter: int, verb: str) -> None:
+    """Answered, unless the places are wanted for who is believed."""
     if _counted(memory, memory.box.clock.now()):
         count, memory.unheard = memory.unheard + 1, 0
         _tell_refused(memory, reason, count)
         status = NOT_SUPPORTED if reason == envelope.UNKNOWN_VERB else REJECTED
-        _reply(memory, counter, verb, status, info)
+        if len(memory.box.link.publisher.offers) < _STRANGERS_MOST:
+            _reply(memory, counter, verb, status, info)
     else:
         memory.unheard = min(memory.unheard + 1, _UNHEARD_MOST - 1)
 

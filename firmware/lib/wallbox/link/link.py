@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from . import LINK_UP, NO_BROKER, NO_WIFI, REFUSED, STORE_FAILED, TLS_FAILED, LinkError
+from . import LINK_UP, LOST, NO_BROKER, NO_WIFI, REFUSED, STORE_FAILED, TLS_FAILED, LinkError
 from .address import Address
 from .publisher import Publisher
 from .recovery import Recovery
@@ -48,7 +48,7 @@ class Link:
         self.clock = clock or _Clock()
         self.network_up = network_up
         self.transport = Transport(config, CHUNK)
-        self.address = Address(config["host"], self.transport.port, self.clock, may_block)
+        self.address = Address(config.get("host", ""), self.transport.port, self.clock, may_block)
         self.recovery = Recovery(recover) if recover else None
         self.publisher = Publisher(config, ledger, status, self._good)
         self.session = self.publisher.session
@@ -108,6 +108,9 @@ class Link:
             except OSError as error:
                 # the transport makes LinkErrors of its own: this one came from the flash
                 code = STORE_FAILED
+                self._bad(code, error)
+            except MemoryError as error:
+                code = LOST
                 self._bad(code, error)
             finally:
                 self.transport.close()

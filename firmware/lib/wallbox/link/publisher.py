@@ -12,10 +12,11 @@ _SETTLE_MS = const(2000)  # a question is answered only if no progress comes mea
 _PATIENCE_MS = const(5000)  # between two answers without progress, doubling
 _QUIET_MS = const(60000)  # without any statement before the oldest message goes again, doubling
 _LONGEST_MS = const(3600000)
+_ECHO_MS = const(5000)  # after a connection with nothing to deliver, doubling
 _STATUS_MS = const(1000)
 _STATEMENT_LENGTH = const(20)
 
-_OFFERS = const(4)
+_OFFERS = const(8)
 
 _OFFLINE = b'{"online":false}'
 
@@ -54,6 +55,7 @@ class Publisher:
         self.rewound_at = None
         self.quiet_ms = _QUIET_MS
         self.quiet_since = 0
+        self.echo_ms = _ECHO_MS
         self.probe_last = 0  # last sequence of the message that was sent again, 0 = none
         self.status_wanted = True
         self.status_at = None
@@ -85,6 +87,7 @@ class Publisher:
         self.status_at = None
         self.asked = False
         self.quiet_ms = _QUIET_MS
+        self.echo_ms = _ECHO_MS
         self.quiet_since = now
 
     def on_forgotten(self):
@@ -165,6 +168,17 @@ class Publisher:
             self.probes += 1
         session.cursor = max(cursor, session.cursor)
 
+    def _echo(self, now):
+        """Nothing is to be delivered, so nobody says whether it could be: the last record again."""
+        session = self.session
+        self.quiet_since = now
+        self.echo_ms = min(2 * self.echo_ms, _LONGEST_MS)
+        if self.stated and self.stated >= self.ledger.oldest_sequence:
+            session.plain_to = max(session.plain_to, self.stated)
+            session.cursor = self.stated
+            session.message()
+            session.cursor = max(session.cursor, self.stated + 1)
+
     # --- time ---
 
     def service(self, now):
@@ -185,8 +199,11 @@ class Publisher:
         if session.count:
             # what goes out now asks the operator as well as a repetition would
             self.quiet_since = now
-        elif now - self.quiet_since >= self.quiet_ms and session.cursor > self.stated + 1:
-            self._probe(now)
+        elif session.cursor > self.stated + 1:
+            if now - self.quiet_since >= self.quiet_ms:
+                self._probe(now)
+        elif self.subscribed and not self.delivered and now - self.quiet_since >= self.echo_ms:
+            self._echo(now)
 
     def offer(self, topic, build):
         """Messages of QoS 0, as long as build(buf) -> length writes some. False: too many wait."""
@@ -196,15 +213,16 @@ class Publisher:
         return True
 
     def _send_offers(self):
-        """One after the other, each as far as there is room."""
+        """In turns, a message each, as far as there is room."""
         session = self.session
         while self.offers:
-            topic, build = self.offers[0]
+            offer = self.offers[0]
             before = session.end
-            if not session.publish(topic, 0, build):
+            if not session.publish(offer[0], 0, offer[1]):
                 return
-            if session.end == before:
-                self.offers.pop(0)
+            self.offers.pop(0)
+            if session.end != before:
+                self.offers.append(offer)
 
     def farewell(self):
         """Takes leave: `up` no more, so nothing goes out behind it. False if not connected."""
