@@ -20,7 +20,7 @@ CUTS ?= 50000
 LANE ?= cpython
 SEED ?=
 
-.PHONY: help demo test torture check bench size docs install clean
+.PHONY: help demo test torture check bench size docs golden install clean
 
 help: ## print every target with its sentence
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ size: $(READY) ## bytes per firmware module, and the heap after boot
 
 docs: $(READY) ## write docs/rules.md anew, from what the rules do
 	@$(BIN)/python -m host.rules
+
+golden: $(READY) ## renew tests/golden/, what the core decides of recorded events (ARGS=--record: other events)
+	@$(BIN)/python -m tests.golden_logs $(ARGS)
 
 install: $(READY) ## make .venv and install everything into it
 

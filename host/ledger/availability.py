@@ -1,74 +1,55 @@
-"""The monthly statement of availability (P1, P2): what the ledger alone tells of absences."""
+"""The monthly statement of availability (P1, P2): what the ledger alone tells of a month."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from host.ledger.entries import Entry
+from host.ledger.absences import Absence, Absences, absences
 
-
-@dataclass
-class Absence:
-    """A time in which the operator was not answered; `to_utc_s` None while it lasts.
-
-    Its end lies between `to_earliest_utc_s` and `to_utc_s` where the box did not know the time.
-    """
-
-    box: str
-    from_utc_s: int
-    from_quality: str
-    cause: list[str]
-    planned: bool
-    to_utc_s: int | None = None
-    to_earliest_utc_s: int | None = None
+__all__ = ["Absence", "Absences", "Statement", "absences", "month_bounds", "statement"]
 
 
 @dataclass
 class Statement:
-    """One box and month. Seconds; `absent_s` counts unplanned absence alone, at most so long."""
+    """One box and month, in seconds. Absence counts at most so long, presence at least so long.
+
+    `absent_s` is unplanned absence alone. `unknown_s` is the time of which the ledger tells
+    nothing: before its first record (`known_from_utc_s`), after its last one
+    (`known_until_utc_s`; 0 if none is dated), and in the `holes` of this month.
+    """
 
     box: str
     month: str
     begin_utc_s: int
     end_utc_s: int
+    known_from_utc_s: int = 0
+    known_until_utc_s: int = 0
     absent_s: int = 0
     planned_s: int = 0
+    unknown_s: int = 0
+    holes: list[tuple[int, int]] = field(default_factory=list)
     by_cause_s: dict[str, int] = field(default_factory=dict)
     absences: list[Absence] = field(default_factory=list)
 
     @property
+    def total_s(self) -> int:
+        """Of the month, as far as it is over."""
+        return self.end_utc_s - self.begin_utc_s
+
+    @property
+    def present_s(self) -> int:
+        """For certain: neither absent, for whatever reason, nor unknown."""
+        return self.total_s - self.absent_s - self.planned_s - self.unknown_s
+
+    @property
     def availability_permille(self) -> int:
-        """Of the month, as far as it is over; rounded down."""
-        total_s = self.end_utc_s - self.begin_utc_s
-        return (total_s - self.absent_s) * 1000 // total_s if total_s > 0 else 1000
+        """Present, or absent as planned; rounded down. 0 of a month that has not begun."""
+        return (self.present_s + self.planned_s) * 1000 // self.total_s if self.total_s else 0
 
-
-def absences(entries: Iterable[Entry]) -> list[Absence]:
-    """All absences of one box's entries, which are in their order and `placed` (bounds.py)."""
-    found: list[Absence] = []
-    for entry in entries:
-        if entry.kind not in ("ABSENCE_BEGIN", "ABSENCE_END"):
-            continue
-        fields = entry.fields
-        causes, from_utc_s = fields["cause"], fields["from_utc_s"]
-        assert isinstance(causes, list) and isinstance(from_utc_s, int)
-        begun = bool(found) and found[-1].to_utc_s is None
-        if not begun:
-            quality = str(fields["from_quality"])
-            found.append(Absence(entry.box, from_utc_s or _at(entry), quality, [], False))
-        absence = found[-1]
-        absence.cause = sorted({*absence.cause, *causes})
-        absence.planned = bool(fields["planned"])
-        if entry.kind == "ABSENCE_END":
-            absence.to_utc_s = _at(entry)
-            absence.to_earliest_utc_s = entry.utc_s or entry.earliest_utc_s or absence.from_utc_s
-    return found
-
-
-def _at(entry: Entry) -> int:
-    return entry.utc_s or entry.latest_utc_s or entry.earliest_utc_s
+    def permille(self, part_s: int) -> int:
+        """A part of `total_s`, rounded up."""
+        return -(-part_s * 1000 // self.total_s) if self.total_s else 0
 
 
 def month_bounds(month: str, zone: tzinfo) -> tuple[int, int]:
@@ -78,22 +59,58 @@ def month_bounds(month: str, zone: tzinfo) -> tuple[int, int]:
     return int(begin.timestamp()), int(following.timestamp())
 
 
-def statement(
-    box: str, found: Iterable[Absence], month: str, zone: tzinfo, now_utc_s: int
-) -> Statement:
+def statement(box: str, told: Absences, month: str, zone: tzinfo, now_utc_s: int) -> Statement:
     """The statement of one month; of one that is not over, up to `now_utc_s`."""
     begin_utc_s, end_utc_s = month_bounds(month, zone)
-    told = Statement(box, month, begin_utc_s, min(end_utc_s, max(begin_utc_s, now_utc_s)))
-    for absence in found:
-        from_s = max(absence.from_utc_s, begin_utc_s)
-        to_s = min(absence.to_utc_s or now_utc_s, told.end_utc_s)
+    end_utc_s = min(end_utc_s, max(begin_utc_s, now_utc_s))
+    made = Statement(
+        box, month, begin_utc_s, end_utc_s, told.known_from_utc_s, told.known_until_utc_s
+    )
+    covered: list[tuple[int, int]] = []
+    counted_to_s = begin_utc_s  # bounds of two absences may overlap; no second counts twice
+    for absence in told.found:
+        from_s = max(absence.from_utc_s or told.known_from_utc_s, counted_to_s)
+        to_s = min(absence.to_utc_s or told.known_until_utc_s, end_utc_s)
         if to_s <= from_s:
             continue
-        told.absences.append(absence)
-        if absence.planned:
-            told.planned_s += to_s - from_s
-            continue
-        told.absent_s += to_s - from_s
-        for cause in absence.cause:
-            told.by_cause_s[cause] = told.by_cause_s.get(cause, 0) + to_s - from_s
-    return told
+        _count(made, absence, from_s, to_s)
+        covered.append((from_s, to_s))
+        counted_to_s = to_s
+    made.holes = [
+        (low_s, high_s)
+        for low_s, high_s in told.holes
+        if low_s < end_utc_s and (high_s or end_utc_s) > begin_utc_s
+    ]
+    for low_s, high_s in _silent(told, begin_utc_s, end_utc_s):
+        made.unknown_s += high_s - low_s
+        for from_s, to_s in covered:  # an absence is known, though no record falls into it
+            made.unknown_s -= max(0, min(high_s, to_s) - max(low_s, from_s))
+    return made
+
+
+def _count(made: Statement, absence: Absence, from_s: int, to_s: int) -> None:
+    made.absences.append(absence)
+    overrun_from_s = min(max(absence.planned_until_utc_s, from_s), to_s)
+    made.planned_s += overrun_from_s - from_s
+    unplanned_s = to_s - overrun_from_s
+    made.absent_s += unplanned_s
+    for cause in absence.cause if unplanned_s else ():
+        made.by_cause_s[cause] = made.by_cause_s.get(cause, 0) + unplanned_s
+
+
+def _silent(told: Absences, begin_s: int, end_s: int) -> list[tuple[int, int]]:
+    """The parts of the month of which no record tells, in order and disjoint."""
+    if not told.known_until_utc_s:
+        return [(begin_s, end_s)]
+    holes = [(low_s or begin_s, high_s or end_s) for low_s, high_s in told.holes]
+    silent = []
+    for low_s, high_s in (
+        (begin_s, told.known_from_utc_s),
+        *holes,
+        (told.known_until_utc_s, end_s),
+    ):
+        low_s, high_s = max(low_s, begin_s), min(high_s, end_s)
+        if low_s < high_s:
+            silent.append((low_s, high_s))
+            begin_s = high_s
+    return silent

@@ -15,7 +15,8 @@ import typer
 from host.console import out
 
 if TYPE_CHECKING:
-    from host.ledger.availability import Absence, Statement
+    from host.ledger.absences import Absence
+    from host.ledger.availability import Statement
     from host.ledger.words import Words
 
 DAY_S = 86_400
@@ -39,10 +40,13 @@ def availability(
 ) -> None:
     """Print how much of a month each box was powered and answered, from its ledger alone.
 
-    Planned absences are told apart. An end that a box could not date counts at its latest.
+    Planned absences are told apart, up to the end of their announcement. A begin that a box could
+    not date counts at its earliest, an end at its latest. What the ledger does not tell, as after
+    its last record, is not known and counts as not available.
     Exit code 0: printed. 2: wrong options. 4: no such database or box.
     """
-    from host.ledger.availability import absences, month_bounds, statement
+    from host.ledger.absences import absences
+    from host.ledger.availability import month_bounds, statement
     from host.ledger.bounds import placed
     from host.ledger.command import opened
     from host.ledger.entries import choose_boxes, read
@@ -67,40 +71,74 @@ def availability(
 
 
 def _json(told: Statement) -> dict[str, object]:
-    return {**asdict(told), "availability_permille": told.availability_permille}
+    return {
+        **asdict(told),
+        "present_s": told.present_s,
+        "availability_permille": told.availability_permille,
+        "unknown_permille": told.permille(told.unknown_s),
+    }
 
 
 def _print(told: Statement, words: Words) -> None:
     from rich.table import Table
 
-    permille = told.availability_permille
+    at_least = "at least " if told.unknown_s else ""
+    share = _percent(told.availability_permille)
     out.print(
-        f"{told.box} {told.month}: available {permille // 10}.{permille % 10} %, "
-        f"absent {_span(told.absent_s)}, planned {_span(told.planned_s)}",
-        style="bold",
-        highlight=False,
+        f"{told.box} {told.month}: available {at_least}{share}", style="bold", highlight=False
     )
+    parts = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("present", "planned", "absent", "not known"):
+        parts.add_column(name)
+    seconds = (told.present_s, told.planned_s, told.absent_s, told.unknown_s)
+    parts.add_row(*(_span(part_s) for part_s in seconds))
+    present_permille = told.present_s * 1000 // told.total_s if told.total_s else 0
+    shares = (present_permille, *(told.permille(part_s) for part_s in seconds[1:]))
+    parts.add_row(*(_percent(permille) for permille in shares))
+    out.print(parts)
+    if told.unknown_s:
+        out.print(_known(told, words), highlight=False)
     if not told.absences:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in (f"from ({words.zone_name})", "to", "cause", ""):
+    for name in (f"from ({words.zone_name})", "to", "cause", "planned until"):
         table.add_column(name)
     for absence in told.absences:
         table.add_row(
-            words.time(absence.from_utc_s, absence.from_quality),
+            _begin(absence, words),
             _end(absence, words),
             " and ".join(absence.cause),
-            "planned" if absence.planned else "",
+            words.time(absence.planned_until_utc_s) if absence.planned else "",
         )
     out.print(table)
 
 
+def _known(told: Statement, words: Words) -> str:
+    if not told.known_until_utc_s:
+        return "no record of this ledger is dated"
+    first, last = words.time(told.known_from_utc_s), words.time(told.known_until_utc_s)
+    holes = ", with records missing in between" if told.holes else ""
+    return f"the ledger tells from {first} to {last} ({words.zone_name}){holes}"
+
+
+def _begin(absence: Absence, words: Words) -> str:
+    earliest, latest = absence.from_utc_s, absence.from_latest_utc_s
+    if earliest == latest:
+        return words.time(earliest, absence.from_quality)
+    return words.bounded(None, None, earliest, latest)
+
+
 def _end(absence: Absence, words: Words) -> str:
-    if absence.to_utc_s is None:
+    earliest, latest = absence.to_earliest_utc_s, absence.to_utc_s
+    if earliest is None:
         return "lasts"
-    if absence.to_earliest_utc_s not in (None, absence.to_utc_s):
-        return f"{words.time(absence.to_earliest_utc_s)} to {words.time(absence.to_utc_s)}"
-    return words.time(absence.to_utc_s)
+    if earliest == latest:
+        return words.time(latest)
+    return words.bounded(None, None, earliest, latest)
+
+
+def _percent(permille: int) -> str:
+    return f"{permille // 10}.{permille % 10} %"
 
 
 def _span(seconds: int) -> str:

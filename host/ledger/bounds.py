@@ -48,7 +48,7 @@ def _between(
         yield replace(entry, earliest_utc_s=low_s, latest_utc_s=high_s)
 
 
-def _same_boot(one: Entry, following: Entry) -> bool:
+def same_boot(one: Entry, following: Entry) -> bool:
     """As far as two records tell that follow each other."""
     return one.boot == following.boot and one.uptime_ms <= following.uptime_ms
 
@@ -59,7 +59,7 @@ def _first_of_boot(waiting: Sequence[Entry], after: Entry | None) -> int:
     if after is None or after.boot == LAST_BOOT:
         return index
     following = after
-    while index and _same_boot(waiting[index - 1], following):
+    while index and same_boot(waiting[index - 1], following):
         index -= 1
         following = waiting[index]
     return index
@@ -71,7 +71,7 @@ def _earliest(before: Entry | None, waiting: Sequence[Entry]) -> list[int]:
     found = []
     previous, base_ms = before, before.utc_s * 1000 - before.uptime_ms
     for entry in waiting:
-        if not _same_boot(previous, entry):
+        if not same_boot(previous, entry):
             base_ms += previous.uptime_ms
         previous = entry
         found.append((base_ms + entry.uptime_ms) // 1000)
@@ -84,7 +84,7 @@ def _latest(waiting: Sequence[Entry], after: Entry | None) -> list[int]:
     found = []
     following, base_ms = after, after.utc_s * 1000 - after.uptime_ms
     for entry in reversed(waiting):
-        if not _same_boot(entry, following):
+        if not same_boot(entry, following):
             base_ms -= entry.uptime_ms
         following = entry
         found.append((base_ms + entry.uptime_ms) // 1000)

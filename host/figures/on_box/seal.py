@@ -101,7 +101,8 @@ class Bench:
         self.durable, self.durable_erasing = Histogram(), Histogram()
         self.stalls, self.stalls_erasing, self.stalls_sealing = [Histogram() for _ in range(3)]
         self.sealing = False
-        self.opened = self.missed = 0
+        self.opened = self.missed = self.by_interrupt = 0
+        self.interrupting = False
         for number in range(BACKLOG):
             self.box.ledger.append(4, 3, 1, number, 1_790_000_000 + number, bytes(21))
         self.append = self.box.ledger.append
@@ -116,7 +117,14 @@ class Bench:
                 self.off_erasing.note(us)
             else:
                 (self.lost if shared[LOST] else self.off).note(us)
+            self.by_interrupt += self.interrupting
             shared[PHASE] = OFF
+
+    def interrupt(self, pin):
+        """Between two instructions of the firmware, as the chip does it."""
+        self.interrupting = True
+        standin.interrupt(pin)
+        self.interrupting = False
 
     def erased(self):
         """Whether an erase has cost time since the lid opened."""
@@ -213,7 +221,7 @@ _thread.start_new_thread(
         count,
         standin.Pin.levels,
         micropython.schedule,
-        standin.interrupt,
+        bench.interrupt,
         pipe.write,
         bench.flash.progress,
     ),
@@ -234,6 +242,7 @@ print(
             "stalls_sealing": bench.stalls_sealing.figures(),
             "openings": bench.opened,
             "missed": bench.missed,
+            "by_interrupt": bench.by_interrupt,
             "elapsed_ms": time.ticks_diff(time.ticks_ms(), began),
             "records": box.ledger.next_sequence - 1,
             "published": box.link.session.acknowledged,
