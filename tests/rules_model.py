@@ -47,7 +47,8 @@ class Model:
         self.told_mode = None
         self.leases = {}
         self.opt_out = self.override = 0
-        self.moved = self.lifecycle = self.broken = 0
+        self.moved = self.lifecycle = self.leaving = self.broken = 0
+        self.stopped = False
         self.session = None  # the fact of its begin
         self.tag_limit_ma = 0
         self.account = None  # (register, meter) up to which all Wh are in the ledger
@@ -62,7 +63,7 @@ class Model:
         self.letter = events.NONE
         self.keys = {}  # who may start, until when
         self.read_at = None
-        self.meter_bad = self.ledger_full = self.ledger_failed = self.leaving = 0
+        self.meter_bad = self.ledger_full = self.ledger_failed = 0
         self.local_ma = {}
         self.switch = Switch()
         self.meter.power_off()
@@ -98,7 +99,9 @@ class Model:
             self.ledger_full, self.ledger_failed = event[2], event[3]
         elif kind == events.LIFECYCLE:
             armed = IN_SERVICE <= self.lifecycle <= ON_HOLD
-            self.leaving = self.leaving or armed and event[1] == 5 and event[2] in (1, 2)
+            pauses = self.lifecycle == IN_SERVICE and event[1] in (3, 4) and event[2] == 2
+            gone = armed and event[1] == 5 and event[2] in (1, 2)
+            self.leaving = self.leaving or pauses or gone
         elif kind == events.LOCAL_LIMIT and event[1] in (5, 6):
             self.local_ma[event[1]] = event[2]
         else:
@@ -147,6 +150,9 @@ class Model:
             self._begins(fact, now)
         elif kind == decisions.SESSION_END:
             self._ends(fact)
+        elif kind == decisions.SESSION_STOP or kind == decisions.TAG and fact[3] == 2:
+            assert self.session, "a stop of nothing"
+            self.stopped = True
         elif kind in PARTS or kind == decisions.METER:
             self._counts(fact)
 
@@ -182,7 +188,7 @@ class Model:
         assert fact[4] == self.carried_wh + fact[1] - begin[1], "a session's Wh are registers"
         assert fact[4] >= 0
         self.session = None
-        self.must_end = False
+        self.must_end = self.stopped = False
         self.tag_limit_ma = 0
         self.override = 0
 
@@ -265,7 +271,7 @@ class Model:
             assert state.refusals == 0
             assert not self.denials(now), self.denials(now)
             assert self.session is not None, "power without a session"
-        if self.must_end:
+        if self.must_end or self.stopped:
             assert state.session_phase != OPEN, "a session of who may not charge any more"
         self._check_pause(state, least_ma, now)
         self.switch.performs(out, now)

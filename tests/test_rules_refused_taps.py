@@ -35,6 +35,7 @@ def test_a_remote_start_does_too():
 def test_a_tap_heeds_what_refuses_no_more():
     box = home()
     box.lifecycle("suspended")
+    box.read()
     box.lifecycle("in service")
     box.tap()
     assert verdict(box) == ("Accepted", "none", "wait for the car")

@@ -105,10 +105,10 @@ def charge_now(box, given) -> tuple:
 
 def lifecycle(box, given) -> tuple:
     state = box.agent.state
-    if state.lifecycle_next or not life.may(state.lifecycle, given[0], life.OPERATOR):
+    if state.leaving or not life.may(state.lifecycle, given[0], life.OPERATOR):
         return REJECTED, "not from where it is; see lifecycle in the status"
     answer = _take(box, events.LIFECYCLE, [given[0], life.OPERATOR, given[1]])
-    if answer is _DONE and state.lifecycle_next:
+    if answer is _DONE and state.leaving:
         return SCHEDULED, "after the final register, within 10 s"
     return answer
 

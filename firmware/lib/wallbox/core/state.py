@@ -21,7 +21,9 @@ LASTING = (
     "charged_a 4,charged_b 4,"  # subscriptions that have charged, + 1
     "absent 1,absent_utc_s 4,absent_quality 1,"  # causes that are in the ledger
     "planned_from_utc_s 4,planned_until_utc_s 4,opt_out 1,"
-    "absent_planned 1,command_counter 4"
+    "absent_planned 1,command_counter 4,"
+    "session_stopped 1,"  # reason + 1 of a session that is to end, 0 = it goes on
+    "leaving 1"  # the move that waits for the final register, packed by lifecycle.py
 )
 
 # known anew after each boot
@@ -46,7 +48,7 @@ FLEETING = (
     "reader_missing 1,tap_a 4,tap_b 4,tap_at 5,refused_taps 1,refused_at 5,"
     "seal_open 1,seal_latched 1,seals_known 1,seals_reset 1,"
     "seal_told 1,seal_told_at 5,"
-    "lifecycle_next 1,lifecycle_by 1,lifecycle_reason 1,lifecycle_due 5,"
+    "lifecycle_due 5,"
     "link 1,connected_at 5,away 1,grace_over 1,away_at 5,away_utc_s 4,away_quality 1,"
     "place_watch 1,place_at 5,"
     "stray_readings 1,stray 1,"
@@ -72,8 +74,7 @@ SENSED = (
     "contactor_at contactor_failed stray_readings stray restart_at "
     "protection_limit_ma thermal_limit_ma "
     "reader_missing tap_a tap_b tap_at refused_taps refused_at "
-    "security_at security_told security_event security_detail security_count "
-    "lifecycle_next lifecycle_by lifecycle_reason lifecycle_due"
+    "security_at security_told security_event security_detail security_count"
 )
 
 _WIDTHS = fields.layout(LASTING) + fields.layout(FLEETING)

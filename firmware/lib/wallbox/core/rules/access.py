@@ -9,6 +9,7 @@ from micropython import const
 
 from .. import clock, decisions, events
 from . import ENDING, NEVER, OPEN, OVER, PENDING
+from .lifecycle import decommissioning
 
 FREE = const(0)
 REQUIRED = const(1)
@@ -39,7 +40,7 @@ _REFUSED = const(8)
 _ENDING = const(9)
 _BY_LIST = const(10)
 _START = const(1)
-_STOP = const(2)
+STOP = const(2)
 _WAIT = const(3)
 
 CONNECTION_MS = const(120_000)
@@ -84,8 +85,8 @@ def handle(state, event, now: int, out: list) -> None:
             state.session_stop = decisions.REASON_REMOTE + 1
     elif kind == events.PILOT and event[1] == events.A and state.session_phase:
         state.grant = NOBODY  # unplugging locks again
-    if state.lifecycle_next:
-        _deauthorise(state)  # the box leaves service
+    if decommissioning(state):
+        _deauthorise(state)
     _switch(state, now, out)
     if state.grant and now >= state.grant_due:
         state.grant = NOBODY
@@ -220,7 +221,7 @@ def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
         if not same and not related and state.session_authority != ANYBODY:
             return CONCURRENT, _OTHER, 0
         state.session_stop = decisions.REASON_LOCAL + 1
-        return ACCEPTED, 0, _STOP
+        return ACCEPTED, 0, STOP
     if state.refusals:
         return ACCEPTED, _REFUSED, 0
     _grant(state, BY_TAG, event[3], event[4], event[8], now)
