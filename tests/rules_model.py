@@ -157,17 +157,16 @@ class Model:
             self._counts(fact)
 
     def _leased(self, change, lease):
-        """Of grid and protection there is one lease each; after its end its fallback holds."""
+        """Leases of a source hold beside each other; after its end a fallback holds."""
         source, number, _limit_ma, from_utc_s, _until_utc_s, fallback_ma = lease
         if change == SET:
-            rivals = [known for known, (of, *_) in self.leases.items() if of == source != SMART]
-            for rival in rivals:
-                del self.leases[rival]
             self.leases[number] = lease
         elif change == ENDED and fallback_ma != leases.NONE_MA:
             self.leases[number] = (source, number, fallback_ma, from_utc_s, FOREVER, fallback_ma)
-        elif change != REPLACED:
+        elif change != REPLACED or self.leases[number][2:] == lease[2:]:
             del self.leases[number]
+        if source != SMART:
+            assert sum(of == source for of, *_ in self.leases.values()) <= 4, "too many"
 
     def _begins(self, fact, now):
         assert self.session is None, "two sessions at once"
