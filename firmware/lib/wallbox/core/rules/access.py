@@ -8,7 +8,7 @@ in a tag's name heeds what the list says then, and later a block alone. Asked af
 from micropython import const
 
 from .. import clock, decisions, events
-from . import ENDING, NEVER, OPEN, OVER, PENDING
+from . import ENDING, NEVER, OPEN, OVER, PENDING, commands
 from .lifecycle import decommissioning
 
 FREE = const(0)
@@ -68,6 +68,8 @@ def handle(state, event, now: int, out: list) -> None:
     """Sets `grant`, and `session_stop` to a reason + 1 where a running session is to end."""
     kind = event[0]
     state.session_stop = 0
+    if state.refused_taps and now >= state.refused_at + _REFUSED_MS:
+        _minute_over(state, out)
     if kind == events.MODE and event[1] <= REQUIRED:
         _mode(state, event, out)
     elif kind == events.CONFIG and state.mode > REQUIRED:
@@ -204,11 +206,18 @@ def _expired(state, expires_utc_s: int, now: int) -> bool:
 
 
 def _too_many(state, now: int) -> bool:
-    if now >= state.refused_at + _REFUSED_MS:
+    if not state.refused_taps:
         state.refused_at = now
-        state.refused_taps = 0
     state.refused_taps = min(state.refused_taps + 1, 255)
     return state.refused_taps > _REFUSED_MOST
+
+
+def _minute_over(state, out: list) -> None:
+    """Of the taps that were not told one by one, the number."""
+    if state.refused_taps > _REFUSED_MOST + 1:
+        count = state.refused_taps - _REFUSED_MOST - 1
+        out.append((decisions.SECURITY, commands.REFUSED_TAPS, 0, count))
+    state.refused_taps = 0
 
 
 def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
@@ -279,4 +288,6 @@ def due(state) -> int:
     at = state.grant_due if state.grant else NEVER
     if state.mode_from_utc_s and clock.valid(state):
         at = min(at, clock.when(state, state.mode_from_utc_s))
+    if state.refused_taps > _REFUSED_MOST + 1:
+        at = min(at, state.refused_at + _REFUSED_MS)
     return at

@@ -1,4 +1,4 @@
-"""How limits of grid and protection were obeyed (W3): time to reach them, Wh withheld.
+"""How limits of grid and protection were obeyed (W2): time to reach them, Wh withheld.
 
 Of each of the two, one lease at a time is watched, while a session runs; of one that never was,
 NOT_OBSERVED is told. Watched is from the power before to the power that the limit allows. While
