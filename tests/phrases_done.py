@@ -133,6 +133,7 @@ def _(box, by):
 @phrase("the operator suspends charging, because: (.+)")
 def _(box, reason):
     box.lifecycle("suspended", reason=reason)
+    box.wait(11)
 
 
 @phrase("the operator lifts the suspension")

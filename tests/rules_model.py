@@ -17,7 +17,7 @@ STALE_MS = 150_000
 PAUSE_MS = 6000
 SMART, GRID = 3, 4
 SET, ENDED, REPLACED = 0, 1, 3
-FOREVER = 1 << 40
+FOREVER = leases.ENDLESS_UTC_S
 IN_SERVICE, ON_HOLD = 2, 4
 PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
 
@@ -47,7 +47,8 @@ class Model:
         self.told_mode = None
         self.leases = {}
         self.opt_out = self.override = 0
-        self.moved = self.lifecycle = self.broken = 0
+        self.moved = self.lifecycle = self.leaving = self.broken = 0
+        self.stopped = False
         self.session = None  # the fact of its begin
         self.tag_limit_ma = 0
         self.account = None  # (register, meter) up to which all Wh are in the ledger
@@ -62,7 +63,7 @@ class Model:
         self.letter = events.NONE
         self.keys = {}  # who may start, until when
         self.read_at = None
-        self.meter_bad = self.ledger_full = self.ledger_failed = self.leaving = 0
+        self.meter_bad = self.ledger_full = self.ledger_failed = 0
         self.local_ma = {}
         self.switch = Switch()
         self.meter.power_off()
@@ -98,7 +99,9 @@ class Model:
             self.ledger_full, self.ledger_failed = event[2], event[3]
         elif kind == events.LIFECYCLE:
             armed = IN_SERVICE <= self.lifecycle <= ON_HOLD
-            self.leaving = self.leaving or armed and event[1] == 5 and event[2] in (1, 2)
+            pauses = self.lifecycle == IN_SERVICE and event[1] in (3, 4) and event[2] == 2
+            gone = armed and event[1] == 5 and event[2] in (1, 2)
+            self.leaving = self.leaving or pauses or gone
         elif kind == events.LOCAL_LIMIT and event[1] in (5, 6):
             self.local_ma[event[1]] = event[2]
         else:
@@ -147,21 +150,23 @@ class Model:
             self._begins(fact, now)
         elif kind == decisions.SESSION_END:
             self._ends(fact)
+        elif kind == decisions.SESSION_STOP or kind == decisions.TAG and fact[3] == 2:
+            assert self.session, "a stop of nothing"
+            self.stopped = True
         elif kind in PARTS or kind == decisions.METER:
             self._counts(fact)
 
     def _leased(self, change, lease):
-        """Of grid and protection there is one lease each; after its end its fallback holds."""
+        """Leases of a source hold beside each other; after its end a fallback holds."""
         source, number, _limit_ma, from_utc_s, _until_utc_s, fallback_ma = lease
         if change == SET:
-            rivals = [known for known, (of, *_) in self.leases.items() if of == source != SMART]
-            for rival in rivals:
-                del self.leases[rival]
             self.leases[number] = lease
         elif change == ENDED and fallback_ma != leases.NONE_MA:
             self.leases[number] = (source, number, fallback_ma, from_utc_s, FOREVER, fallback_ma)
-        elif change != REPLACED:
+        elif change != REPLACED or self.leases[number][2:] == lease[2:]:
             del self.leases[number]
+        if source != SMART:
+            assert sum(of == source for of, *_ in self.leases.values()) <= 4, "too many"
 
     def _begins(self, fact, now):
         assert self.session is None, "two sessions at once"
@@ -182,7 +187,7 @@ class Model:
         assert fact[4] == self.carried_wh + fact[1] - begin[1], "a session's Wh are registers"
         assert fact[4] >= 0
         self.session = None
-        self.must_end = False
+        self.must_end = self.stopped = False
         self.tag_limit_ma = 0
         self.override = 0
 
@@ -265,7 +270,7 @@ class Model:
             assert state.refusals == 0
             assert not self.denials(now), self.denials(now)
             assert self.session is not None, "power without a session"
-        if self.must_end:
+        if self.must_end or self.stopped:
             assert state.session_phase != OPEN, "a session of who may not charge any more"
         self._check_pause(state, least_ma, now)
         self.switch.performs(out, now)

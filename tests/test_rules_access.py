@@ -233,6 +233,7 @@ def test_a_copied_tag_is_not_believed():
 def test_a_good_tag_at_a_box_that_refuses_starts_nothing_later_either():
     box = home()
     box.lifecycle("suspended")
+    box.read()
     box.charge()
     box.tap()
     assert verdict(box) == ("Accepted", "box refuses", "none")

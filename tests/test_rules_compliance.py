@@ -39,7 +39,7 @@ def test_a_fallback_goes_on_through_power_cuts(fallback_ma, clock):
     box.run(60)
     assert changes(box) == [("set", 1), ("ended", 1)], "its end is told once"
     grid(box, 2, 9000)
-    assert box.sources["grid"] == 9000 and changes(box)[2:] == [("set", 2)]
+    assert box.sources["grid"] == 9000 and changes(box)[2:] == [("set", 2), ("replaced", 1)]
 
 
 def test_of_grid_and_protection_the_newest_replaces_the_one_before():
@@ -48,7 +48,7 @@ def test_of_grid_and_protection_the_newest_replaces_the_one_before():
     box.lease("protection", 9, 7000, box.utc_s, box.utc_s + HOUR_S)
     grid(box, 2, 10_000)
     assert box.sources["grid"] == 10_000
-    assert changes(box) == [("set", 1), ("set", 9), ("set", 2)], "one fact a change"
+    assert changes(box) == [("set", 1), ("set", 9), ("set", 2), ("replaced", 1)]
     assert box.resume().sources == box.sources, "and the ledger alone tells the same"
 
 
@@ -60,22 +60,32 @@ def test_one_that_was_obeyed_tells_so_when_it_is_replaced():
         box.now += 10_000
         watts(box, 4100)
     grid(box, 2, 10_000)
-    assert changes(box) == [("set", 1), ("replaced", 1), ("set", 2)]
-    told = named(box.of_kind(decisions.LIMIT)[1])
+    assert changes(box) == [("set", 1), ("set", 2), ("replaced", 1)]
+    told = named(box.of_kind(decisions.LIMIT)[2])
     assert (told["lease"], told["reached_s"]) == (1, 10) and told["withheld_wh"] > 500
     assert box.resume().sources["grid"] == 10_000
 
 
-def test_a_power_cut_between_two_facts_leaves_the_old_limit_and_not_none():
+def test_a_power_cut_between_two_facts_leaves_both_limits_and_not_none():
     box = charging()
     grid(box, 1, 6000)
     grid(box, 2, 10_000)
-    assert codes.LIMIT_CHANGES[box.facts[-2][1]] == "replaced"
+    assert codes.LIMIT_CHANGES[box.facts[-1][1]] == "replaced"
     del box.facts[-1], box.fact_times[-1]
     after = box.resume()
     assert after.sources["grid"] == 6000
-    assert grid(after, 2, 10_000), "and the command that nobody confirmed comes again"
+    assert grid(after, 3, 10_000), "and the command that nobody confirmed comes again"
     assert after.sources["grid"] == 10_000
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_number_that_is_set_anew_holds_on_after_a_power_cut(seconds):
+    box = charging()
+    grid(box, 1, 6000)
+    box.run(seconds)
+    grid(box, 1, 10_000)
+    assert changes(box) == [("set", 1), ("set", 1), ("replaced", 1)]
+    assert box.sources == box.resume().sources and box.sources["grid"] == 10_000
 
 
 # compliance
@@ -141,6 +151,93 @@ def test_the_record_of_one_limit_is_not_told_of_another():
         watts(box, 4100)
     box.lease_end(2)
     told = box.last(decisions.LIMIT)
-    assert (told["lease"], told["reached_s"], told["withheld_wh"]) == (2, 0, 0)
+    assert (told["lease"], told["reached_s"]) == (2, 10) and told["withheld_wh"] > 500
     box.lease_end(1)
     assert box.last(decisions.LIMIT)["withheld_wh"] > 500
+
+
+def test_one_that_is_ignored_says_so_though_another_was_watched_before():
+    box = charging()
+    watts(box, 11_000)
+    grid(box, 1, 10_000, hours=2)
+    box.now += 1000
+    watts(box, 11_000)
+    box.lease("protection", 2, 6000, box.utc_s, box.utc_s + HOUR_S)
+    for _ in range(361):
+        box.now += 10_000
+        watts(box, 11_000)
+    told = box.last(decisions.LIMIT)
+    assert (told["lease"], told["change"], told["reached_s"]) == (2, "ended", NEVER_REACHED)
+
+
+def test_without_a_session_nothing_was_observed():
+    box = home()
+    grid(box, 1, 6000)
+    box.run(HOUR_S + 60, read_s=60)
+    told = box.last(decisions.LIMIT)
+    assert (told["change"], told["reached_s"], told["withheld_wh"]) == ("ended", 0xFFFE, 0)
+
+
+# several of one source
+
+
+def later(box, number: int, limit_ma: int, after_h: int, **more: int):
+    """A limit of the grid for one hour that begins after_h hours from now."""
+    begin = box.utc_s + after_h * HOUR_S
+    return box.lease("grid", number, limit_ma, begin, begin + HOUR_S, **more)
+
+
+def test_one_that_begins_later_waits_beside_the_one_that_holds():
+    box = charging()
+    grid(box, 1, 6000)
+    later(box, 2, 8000, after_h=2)
+    assert box.sources["grid"] == box.resume().sources["grid"] == 6000
+    box.run(HOUR_S + 60, read_s=60)
+    assert "grid" not in box.sources
+    box.run(HOUR_S, read_s=60)
+    assert box.sources["grid"] == 8000
+    box.run(HOUR_S, read_s=60)
+    assert changes(box) == [("set", 1), ("set", 2), ("ended", 1), ("ended", 2)]
+
+
+def test_where_two_overlap_the_lower_counts():
+    box = charging()
+    grid(box, 1, 10_000, hours=3)
+    later(box, 2, 8000, after_h=1)
+    later(box, 3, 9000, after_h=1)
+    box.run(HOUR_S + 60, read_s=60)
+    assert box.sources["grid"] == 8000
+
+
+def test_one_that_begins_at_once_leaves_those_that_wait():
+    box = charging()
+    grid(box, 1, 6000)
+    later(box, 2, 8000, after_h=2)
+    grid(box, 3, 9000)
+    assert box.sources["grid"] == 9000
+    assert changes(box)[2:] == [("set", 3), ("replaced", 1)]
+    box.run(2 * HOUR_S + 60, read_s=60)
+    assert box.sources["grid"] == box.resume(seconds=0).sources["grid"] == 8000
+
+
+def test_a_fallback_holds_until_the_next_of_its_source_begins():
+    box = charging()
+    grid(box, 1, 10_000, fallback_ma=6000)
+    later(box, 2, 12_000, after_h=2)
+    box.run(HOUR_S + 60, read_s=60)
+    assert box.sources["grid"] == 6000
+    box.run(HOUR_S, read_s=60)
+    assert box.sources["grid"] == 12_000 and changes(box)[-1] == ("replaced", 1)
+    box.run(HOUR_S, read_s=60)
+    assert "grid" not in box.sources and box.sources == box.resume(seconds=0).sources
+
+
+def test_of_one_source_three_hold_or_wait():
+    box = charging()
+    for number in (1, 2, 3):
+        assert later(box, number, 8000, after_h=number)
+    assert later(box, 4, 8000, after_h=4) == []
+    assert box.lease("protection", 5, 8000, box.utc_s, box.utc_s + HOUR_S), "of another source"
+    assert later(box, 3, 9000, after_h=5), "a number that is there is changed"
+    box.lease_end(1)
+    assert later(box, 4, 8000, after_h=4)

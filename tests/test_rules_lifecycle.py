@@ -47,6 +47,7 @@ def at(state: str) -> Player:
     }
     for after in ways[state]:
         box.lifecycle(after, by="partner" if after == "commissioned" else "operator")
+        box.read()
     assert now(box) == state
     return box
 
@@ -101,6 +102,61 @@ def test_a_suspension_takes_the_power_at_once_and_gives_it_back(after):
     assert box.powered and box.state.session == 1, "the same session"
 
 
+@pytest.mark.parametrize("after", ["suspended", "on hold"])
+def test_a_suspension_has_a_final_register_too(after):
+    box = Player().home()
+    box.charge()
+    box.run(60, power_w=11_000)
+    ordered = box.lifecycle(after, reason="payment")
+    assert ordered[0] == (decisions.CONTACTOR, 0) and (decisions.METER_WANTED, 1) in ordered
+    assert now(box) == "in service" and box.refused == [REFUSAL[after]]
+    box.read(add_wh=7)
+    told = box.last(decisions.LIFECYCLE)
+    assert (told["after"], told["register_wh"], told["reason"]) == (
+        after,
+        box.register_wh,
+        "payment",
+    )
+    assert not box.of_kind(decisions.SESSION_END), "the session may go on afterwards"
+
+
+def test_a_move_between_suspension_and_hold_needs_no_reading():
+    box = at("suspended")
+    box.lifecycle("on hold")
+    assert now(box) == "on hold"
+
+
+@pytest.mark.parametrize("after", ["suspended", "on hold", "decommissioned"])
+def test_leaving_service_is_not_undone_by_a_power_cut_before_the_final_register(after):
+    box = Player().home()
+    box.charge()
+    box.run(60, power_w=11_000)
+    box.lifecycle(after, reason="hold")
+    again = box.survivor()
+    again.boot(2)
+    again.clock(box.utc_s + 60)
+    again.pilot("C")
+    assert again.refused[-1] == REFUSAL[after] and now(again) == "in service"
+    again.identity()
+    again.read(add_wh=3)
+    told = again.last(decisions.LIFECYCLE)
+    assert (told["after"], told["by"], told["reason"]) == (after, "operator", "hold")
+    assert told["register_wh"] == again.register_wh
+    again.run(60)
+    assert now(again) == now(again.resume()) == after and not again.powered
+
+
+def test_nor_by_a_meter_that_stays_silent_after_the_power_cut():
+    box = Player().home()
+    box.lifecycle("decommissioned")
+    again = box.survivor()
+    again.boot(2)
+    again.wait(29)
+    assert now(again) == "in service" and "NotInService" in again.refused
+    again.wait(1)
+    assert now(again) == "decommissioned"
+
+
 def test_leaving_service_takes_the_power_then_reads_then_writes():
     box = Player().home()
     box.charge()
@@ -152,6 +208,7 @@ def test_a_box_that_comes_new_goes_where_its_configuration_says_once():
     (told,) = box.of_kind(decisions.LIFECYCLE)
     assert told[3:6] == (lifecycle.FACTORY, lifecycle.IN_SERVICE, lifecycle.PARTNER)
     box.lifecycle("suspended")
+    box.read()
     assert now(box.resume()) == "suspended", "the ledger tells, not the configuration"
 
 
@@ -179,6 +236,7 @@ def test_a_new_resident_begins_with_a_first_charge_too():
     box.pilot("A")
     box.run(20)
     box.lifecycle("on hold")
+    box.read()
     box.lifecycle("in service", reason="new resident")
     assert box.survivor().state.charged_a == 0
     box.charge()

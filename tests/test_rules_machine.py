@@ -77,7 +77,8 @@ class Watched(Lane):
         for name in LASTING:
             if name not in UNTOLD:
                 assert getattr(state, name) == getattr(before, name), name
-        assert (state.session_phase == 2) == (self.model.session is not None)
+        assert (state.session_phase in (2, 3)) == (self.model.session is not None)
+        assert (state.session_phase == 3) == self.model.stopped
         assert sorted(slots(state)) == sorted(slots(before))
 
 

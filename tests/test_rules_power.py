@@ -93,6 +93,7 @@ def test_after_a_refusal_it_rests_ten_seconds():
     assert box.lifecycle("suspended")[0] == (decisions.CONTACTOR, 0)
     opened_at = box.now
     box.follow()
+    box.read()
     box.lifecycle("in service")
     box.wait(RESTART_S - 1)
     assert not box.powered

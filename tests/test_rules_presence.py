@@ -193,6 +193,35 @@ def test_an_announcement_that_ends_before_it_begins_changes_nothing():
     assert box.announce(UTC_S + 100, UTC_S) == []
 
 
+def test_a_second_announcement_does_not_overwrite_the_first():
+    box = Player().home()
+    begin = box.utc_s + HOUR_S
+    box.announce(begin, begin + HOUR_S)
+    assert box.announce(begin + 86_400, begin + 90_000) == []
+    assert not presence.may_announce(box.state, begin + 86_400, begin + 90_000, box.now)
+    box.now += (HOUR_S + 100) * 1000
+    box.link("no wifi")
+    box.wait(200)
+    assert begun(box)["planned"] == 1
+
+
+def test_an_announcement_is_changed_by_one_that_meets_it_and_taken_back_by_0_0():
+    box = Player().home()
+    begin = box.utc_s + HOUR_S
+    box.announce(begin, begin + HOUR_S)
+    assert box.announce(begin - 600, begin + 2 * HOUR_S), "longer"
+    assert box.announce(0, 0) and box.announce(0, 0) == []
+    assert box.announce(begin + 86_400, begin + 90_000)
+    assert box.resume().state.planned_from_utc_s == begin + 86_400
+
+
+def test_after_one_that_is_over_another_may_be_announced():
+    box = Player().home()
+    box.announce(box.utc_s, box.utc_s + 600)
+    box.run(700)
+    assert box.announce(box.utc_s + 86_400, box.utc_s + 90_000)
+
+
 def test_an_announcement_outlives_another_power_cut():
     box = Player().home()
     box.run(100)
@@ -204,74 +233,19 @@ def test_an_announcement_outlives_another_power_cut():
     assert ended(twice)["planned"] == 1
 
 
-# the grace time
+# after a reset
 
 
-def test_offline_for_three_days_no_new_session_begins_and_the_running_one_finishes():
-    box = Player().home()
-    box.charge()
-    box.link("no wifi")
-    box.run(72 * HOUR_S, power_w=100, read_s=140)
-    assert box.powered, "it began when all was well"
-    box.pilot("A")
-    box.run(20)
-    box.charge()
-    assert box.refused == ["Offline"] and not box.powered
+@pytest.mark.parametrize(
+    ("codes", "cause"),
+    [(["no wifi"], "wifi"), (["connected"], "acknowledgement"), ([], "broker")],
+)
+def test_after_a_reset_the_cause_is_what_the_link_tells(codes, cause):
+    box = Player().home().resume(5, cause=3)
+    for code in codes:
+        box.link(code)
+    box.run(200)
+    assert begun(box)["cause"] == [cause]
     box.link("connected")
-    assert box.refused == ["Offline"]
     box.link("delivered")
-    box.read()
-    assert box.powered
-
-
-def test_offline_begins_no_session_by_a_quick_unplugging_either():
-    box = Player(offline_grace_h=1).home()
-    box.charge()
-    box.link("no wifi")
-    box.run(2 * HOUR_S, power_w=100)
-    box.pilot("A")
-    box.follow()
-    box.pilot("C")
-    box.read()
-    box.read()
-    assert len(box.of_kind(decisions.SESSION_BEGIN)) == 1 and box.refused == ["Offline"]
-
-
-def test_before_the_grace_is_over_sessions_begin():
-    box = Player().home()
-    box.link("no wifi")
-    box.run(72 * HOUR_S - 60, read_s=140)
-    box.charge()
-    assert box.powered
-
-
-def test_a_grace_of_zero_never_refuses():
-    box = Player(offline_grace_h=0).home()
-    box.link("no wifi")
-    box.run(500 * HOUR_S, read_s=140)
-    box.charge()
-    assert box.powered
-
-
-def test_power_cuts_do_not_begin_the_grace_anew_where_the_clock_is_known():
-    box = Player(offline_grace_h=10).home()
-    box.link("no wifi")
-    box.run(6 * HOUR_S, read_s=140)
-    after = box.resume(seconds=3 * HOUR_S)
-    after.charge()
-    assert after.powered
-    after.pilot("A")
-    after.run(HOUR_S + 60, read_s=140)
-    after.charge()
-    assert after.refused == ["Offline"]
-
-
-def test_without_a_clock_the_grace_counts_from_the_boot():
-    box = Player(offline_grace_h=2).home()
-    box.link("no wifi")
-    box.run(HOUR_S)
-    after = box.resume(clock=False)
-    after.run(2 * HOUR_S - 10, read_s=140)
-    assert not after.refused
-    after.run(20)
-    assert after.refused == ["Offline"]
+    assert ended(box)["cause"] == [cause]

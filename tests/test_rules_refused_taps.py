@@ -35,6 +35,7 @@ def test_a_remote_start_does_too():
 def test_a_tap_heeds_what_refuses_no_more():
     box = home()
     box.lifecycle("suspended")
+    box.read()
     box.lifecycle("in service")
     box.tap()
     assert verdict(box) == ("Accepted", "none", "wait for the car")
@@ -58,6 +59,30 @@ def test_refused_tags_fill_no_ledger_however_they_take_turns(names, told):
     facts = box.of_kind(decisions.TAG)
     assert len(facts) <= 6 * (1 + box.now // 60_000)
     assert facts[5][2] == TOO_MANY and TOO_MANY not in [fact[2] for fact in facts[:5]]
+
+
+def test_those_that_are_not_told_one_by_one_are_counted_when_the_minute_is_over():
+    box = home()
+    for number in range(9):
+        box.tap(f"unknown {number}", status="Invalid")
+        box.now += 4000
+    box.tap("lost", status="Blocked")
+    assert len(box.of_kind(decisions.TAG)) == 6 and not box.of_kind(decisions.SECURITY)
+    box.run(60)
+    told = box.last(decisions.SECURITY)
+    assert (told["event"], told["count"]) == ("RefusedTaps", 4), "every tap leaves a trace"
+    box.run(600)
+    assert len(box.of_kind(decisions.SECURITY)) == 1
+    box.tap("lost", status="Blocked")
+    assert box.last(decisions.TAG)["verdict"] == "Blocked", "the next minute begins anew"
+
+
+def test_few_refused_taps_are_told_and_not_counted():
+    box = home()
+    for number in range(6):
+        box.tap(f"unknown {number}", status="Invalid")
+    box.run(120)
+    assert len(box.of_kind(decisions.TAG)) == 6 and not box.of_kind(decisions.SECURITY)
 
 
 def test_nor_do_good_tags_at_a_box_that_refuses_or_that_another_uses():

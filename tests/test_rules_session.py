@@ -121,19 +121,6 @@ def test_unplugged_and_plugged_before_the_last_register_are_two_sessions():
     assert box.powered
 
 
-def test_a_power_cut_between_stop_and_last_register_leaves_the_session_to_end_later():
-    box = Player(mode=1).home()
-    box.tap()
-    box.charge()
-    box.run(60, power_w=11_000)
-    box.remote_stop()
-    after = box.resume()
-    after.pilot("A")
-    after.read()
-    assert after.stop_reason() == "PowerLoss"
-    assert end(after)["energy_wh"] == after.register_wh - 1_000_000
-
-
 def test_an_approved_exchange_ends_the_session_at_the_last_register_of_the_old_meter():
     box = Player().home()
     box.charge()

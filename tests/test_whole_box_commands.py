@@ -71,10 +71,12 @@ def test_suspension_reboot_and_configuration(tmp_path):
         begin(scene)
         reply = orders.send("reboot")
         assert reply["status"] == "Rejected" and "session" in reply["info"]
-        accepted(orders.send("lifecycle", after="suspended", reason="payment"))
+        reply = orders.send("lifecycle", after="suspended", reason="payment")
+        assert reply["status"] == "Scheduled" and "final register" in reply["info"]
         scene.wait(lambda: scene.status.get("why") == "Suspended", 10, "suspended")
         assert coil(scene.world) == 0
         assert orders.send("lifecycle", after="factory")["status"] == "Rejected"
+        scene.wait(lambda: facts(scene, "LIFECYCLE")[-1]["after"] == "suspended", 20, "the fact")
         accepted(orders.send("lifecycle", after="in service"))
         scene.wait(lambda: charging(scene), 30, "power again")
         accepted(orders.send("configure", key="seals.policy", value="report"))

@@ -56,8 +56,9 @@ def _lifecycle() -> str:
         arrows.append((codes.LIFECYCLES[before], codes.LIFECYCLES[after], by))
     return (
         "## The box's life\n\nEvery other move, and every other hand, changes nothing. Power flows"
-        " in service alone; seals count in service, suspended and on hold, and from these three a"
-        " box is decommissioned with a final register, waited for 10 s at most.\n\n"
+        " in service alone; seals count in service, suspended and on hold. On leaving service, and"
+        " when one of these three is decommissioned, the power goes first, then a final register is"
+        " waited for, 10 s at most.\n\n"
         + _diagram(arrows, codes.LIFECYCLES[0])
     )
 

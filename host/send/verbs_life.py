@@ -91,14 +91,21 @@ def decommission(
 
 def absence(
     order: Order,
-    from_: Annotated[str, typer.Option("--from", metavar="TIME", help=TIME_HELP)],
-    until: Annotated[str, typer.Option(metavar="TIME", help=TIME_HELP)],
+    from_: Annotated[str, typer.Option("--from", metavar="TIME", help=TIME_HELP)] = "",
+    until: Annotated[str, typer.Option(metavar="TIME", help=TIME_HELP)] = "",
+    none: Annotated[bool, typer.Option("--none", help="Take back what is announced.")] = False,
 ) -> None:
     """Announce a time in which the box will be away, so that it counts as planned.
 
     \b
     wallbox send WB-000001 absence --from +1h --until +3h
+    wallbox send WB-000001 absence --none
     """
+    if none != (not from_ and not until) or bool(from_) != bool(until):
+        raise typer.BadParameter("say --from and --until, or --none")
+    if none:
+        order.do("absence", {"from_utc_s": 0, "until_utc_s": 0})
+        return
     from_utc_s, until_utc_s = later(from_), later(until)
     check_span(from_utc_s, until_utc_s)
     order.do("absence", {"from_utc_s": from_utc_s, "until_utc_s": until_utc_s})

@@ -4,7 +4,7 @@ A verb's function has its name, with _.
 """
 
 from ..core import events
-from ..core.rules import OPEN, access, limits, seals
+from ..core.rules import OPEN, access, limits, presence, seals
 from ..core.rules import lifecycle as life
 from . import ACCEPTED, FAILED, NOT_SUPPORTED, REJECTED, SCHEDULED
 
@@ -80,8 +80,11 @@ def stop(box, given) -> tuple:
 
 def limit(box, given) -> tuple:
     event = [limits.GRID + given[0]] + given[1:]
-    if not limits.may_lease(box.agent.state, [events.LEASE] + event):
+    told = [events.LEASE] + event
+    if not limits.may_lease(box.agent.state, told, box.clock.now()):
         return REJECTED, "it ends before it begins, is over, or has the number of another source"
+    if not limits.has_room(box.agent.state, told, box.clock.now()):
+        return REJECTED, "%d of this source hold or wait; take one back first" % limits.MOST
     return _take(box, events.LEASE, event)
 
 
@@ -105,18 +108,20 @@ def charge_now(box, given) -> tuple:
 
 def lifecycle(box, given) -> tuple:
     state = box.agent.state
-    if state.lifecycle_next or not life.may(state.lifecycle, given[0], life.OPERATOR):
+    if state.leaving or not life.may(state.lifecycle, given[0], life.OPERATOR):
         return REJECTED, "not from where it is; see lifecycle in the status"
     answer = _take(box, events.LIFECYCLE, [given[0], life.OPERATOR, given[1]])
-    if answer is _DONE and state.lifecycle_next:
+    if answer is _DONE and state.leaving:
         return SCHEDULED, "after the final register, within 10 s"
     return answer
 
 
 def absence(box, given) -> tuple:
+    if presence.may_announce(box.agent.state, given[0], given[1], box.clock.now()):
+        return _take(box, events.ABSENCE, given)
     if given[0] >= given[1]:
-        return REJECTED, "until_utc_s: above from_utc_s"
-    return _take(box, events.ABSENCE, given)
+        return REJECTED, "until_utc_s: above from_utc_s; 0 and 0 take back what is announced"
+    return REJECTED, "another one is announced; take it back first (absence --none)"
 
 
 def seal(box, given) -> tuple:

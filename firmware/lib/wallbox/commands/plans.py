@@ -41,7 +41,7 @@ def replace(box, first: int, periods: list, take) -> tuple:
     for index in range(len(periods)):
         from_utc_s, until_utc_s, limit_ma = periods[index]
         event = [limits.SMART, first + index, limit_ma, from_utc_s, until_utc_s, leases.NONE_MA]
-        if limits.may_lease(state, [events.LEASE] + event):
+        if limits.may_lease(state, [events.LEASE] + event, now):
             take(box, events.LEASE, event)
         else:
             over += 1

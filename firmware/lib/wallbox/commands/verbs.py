@@ -33,7 +33,7 @@ TABLE = (
     "charge-now;10;on:b:0:1\n"
     "lifecycle;11;after:c:factory|commissioned|in service|suspended|on hold|decommissioned;"
     "reason:c:none|installation|always-on|tampering|payment|moved|hold|new resident|dismounted:0\n"
-    "absence;12;from_utc_s:i:0:4294967295;until_utc_s:i:1:4294967295\n"
+    "absence;12;from_utc_s:i:0:4294967295;until_utc_s:i:0:4294967295\n"
     "seal;13;numbers:t:1:48\n"
     "approve-place;14\n"
     "approve-meter;15;meter_id:i:1:4294967295\n"

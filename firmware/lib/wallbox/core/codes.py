@@ -66,8 +66,13 @@ COMMAND_VERBS = (
     "reboot",
     "forget-counter",
 )
-# names of OCPP 2.0.1
-SECURITY_EVENTS = ("InvalidMessages", "AttemptedReplayAttacks", "InvalidCsmsCertificate")
+# names of OCPP 2.0.1, but for the last one, which it does not know
+SECURITY_EVENTS = (
+    "InvalidMessages",
+    "AttemptedReplayAttacks",
+    "InvalidCsmsCertificate",
+    "RefusedTaps",
+)
 SECURITY_DETAILS = (
     "none",
     "too long",

@@ -36,6 +36,9 @@ ANNOUNCED = const(24)
 PREFERENCE = const(25)
 COMMAND = const(26)
 SECURITY = const(27)
+SESSION_STOP = const(28)
+LEAVING = const(29)
+OFFLINE = const(30)
 STATE = const(61)
 WATERMARK = const(62)
 
@@ -109,10 +112,13 @@ FACTS = (
     "PREFERENCE opt_out 1,charge_now 1,flags 1\n"
     "COMMAND counter 4,verb 1\n"
     "SECURITY event 1,detail 1,count 2\n"
+    "SESSION_STOP session 4,reason 1\n"
+    "LEAVING after 1,by 1,reason 1\n"
+    "OFFLINE hours 2\n"
     "STATE state 0\n"
     "WATERMARK acknowledged 4"
 )
-_NUMBERS = bytes(range(1, 28)) + bytes((61, 62))  # the lines' kinds
+_NUMBERS = bytes(range(1, 31)) + bytes((61, 62))  # the lines' kinds
 
 
 def facts() -> dict:

@@ -21,7 +21,10 @@ LASTING = (
     "charged_a 4,charged_b 4,"  # subscriptions that have charged, + 1
     "absent 1,absent_utc_s 4,absent_quality 1,"  # causes that are in the ledger
     "planned_from_utc_s 4,planned_until_utc_s 4,opt_out 1,"
-    "absent_planned 1,command_counter 4"
+    "absent_planned 1,command_counter 4,"
+    "session_stopped 1,"  # reason + 1 of a session that is to end, 0 = it goes on
+    "leaving 1,"  # the move that waits for the final register, packed by lifecycle.py
+    "offline_h 2"  # hours of the present absence
 )
 
 # known anew after each boot
@@ -46,12 +49,11 @@ FLEETING = (
     "reader_missing 1,tap_a 4,tap_b 4,tap_at 5,refused_taps 1,refused_at 5,"
     "seal_open 1,seal_latched 1,seals_known 1,seals_reset 1,"
     "seal_told 1,seal_told_at 5,"
-    "lifecycle_next 1,lifecycle_by 1,lifecycle_reason 1,lifecycle_due 5,"
-    "link 1,connected_at 5,away 1,grace_over 1,away_at 5,away_utc_s 4,away_quality 1,"
+    "lifecycle_due 5,"
+    "link 1,connected_at 5,away 1,grace_over 1,away_at 5,hour_at 5,away_utc_s 4,away_quality 1,"
     "place_watch 1,place_at 5,"
     "stray_readings 1,stray 1,"
     "protection_limit_ma 3,thermal_limit_ma 3,"
-    "lease_id 4,lease_at 5,lease_before_w 4,lease_reached_s 2,lease_withheld_mwh 5,lease_read_at 5,"
     "pause_at 5,restart_at 5,want_closed 1,want_duty 2,"
     "letter 1,"
     "contactor 1,contactor_at 5,contactor_closed 1,contactor_failed 1,"  # as told; as fed back
@@ -67,13 +69,12 @@ FLEETING = (
 
 # of the fleeting ones, what outlives a recovery of the ledger: nothing tells it a second time
 SENSED = (
-    "link connected_at away grace_over away_at away_utc_s away_quality "
+    "link connected_at away grace_over away_at hour_at away_utc_s away_quality "
     "place_watch place_at "
     "contactor_at contactor_failed stray_readings stray restart_at "
     "protection_limit_ma thermal_limit_ma "
     "reader_missing tap_a tap_b tap_at refused_taps refused_at "
-    "security_at security_told security_event security_detail security_count "
-    "lifecycle_next lifecycle_by lifecycle_reason lifecycle_due"
+    "security_at security_told security_event security_detail security_count"
 )
 
 _WIDTHS = fields.layout(LASTING) + fields.layout(FLEETING)
@@ -97,6 +98,7 @@ class State:
         self.leases = bytearray(leases.SLOTS * leases.SIZE)
         self.lease = [0] * 6  # of the slot that was looked at last
         self.limits = [leases.NONE_MA] * 7  # mA by source
+        self.watches = [[0] * 6, [0] * 6]  # of grid and protection, compliance.py
         self.facts = []
         self.decisions = []
 

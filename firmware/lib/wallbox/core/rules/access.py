@@ -8,7 +8,8 @@ in a tag's name heeds what the list says then, and later a block alone. Asked af
 from micropython import const
 
 from .. import clock, decisions, events
-from . import ENDING, NEVER, OPEN, OVER, PENDING
+from . import ENDING, NEVER, OPEN, OVER, PENDING, commands
+from .lifecycle import decommissioning
 
 FREE = const(0)
 REQUIRED = const(1)
@@ -39,7 +40,7 @@ _REFUSED = const(8)
 _ENDING = const(9)
 _BY_LIST = const(10)
 _START = const(1)
-_STOP = const(2)
+STOP = const(2)
 _WAIT = const(3)
 
 CONNECTION_MS = const(120_000)
@@ -67,6 +68,8 @@ def handle(state, event, now: int, out: list) -> None:
     """Sets `grant`, and `session_stop` to a reason + 1 where a running session is to end."""
     kind = event[0]
     state.session_stop = 0
+    if state.refused_taps and now >= state.refused_at + _REFUSED_MS:
+        _minute_over(state, out)
     if kind == events.MODE and event[1] <= REQUIRED:
         _mode(state, event, out)
     elif kind == events.CONFIG and state.mode > REQUIRED:
@@ -84,8 +87,8 @@ def handle(state, event, now: int, out: list) -> None:
             state.session_stop = decisions.REASON_REMOTE + 1
     elif kind == events.PILOT and event[1] == events.A and state.session_phase:
         state.grant = NOBODY  # unplugging locks again
-    if state.lifecycle_next:
-        _deauthorise(state)  # the box leaves service
+    if decommissioning(state):
+        _deauthorise(state)
     _switch(state, now, out)
     if state.grant and now >= state.grant_due:
         state.grant = NOBODY
@@ -203,11 +206,18 @@ def _expired(state, expires_utc_s: int, now: int) -> bool:
 
 
 def _too_many(state, now: int) -> bool:
-    if now >= state.refused_at + _REFUSED_MS:
+    if not state.refused_taps:
         state.refused_at = now
-        state.refused_taps = 0
     state.refused_taps = min(state.refused_taps + 1, 255)
     return state.refused_taps > _REFUSED_MOST
+
+
+def _minute_over(state, out: list) -> None:
+    """Of the taps that were not told one by one, the number."""
+    if state.refused_taps > _REFUSED_MOST + 1:
+        count = state.refused_taps - _REFUSED_MOST - 1
+        out.append((decisions.SECURITY, commands.REFUSED_TAPS, 0, count))
+    state.refused_taps = 0
 
 
 def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
@@ -220,7 +230,7 @@ def _act(state, event, tag_a: int, tag_b: int, now: int) -> tuple:
         if not same and not related and state.session_authority != ANYBODY:
             return CONCURRENT, _OTHER, 0
         state.session_stop = decisions.REASON_LOCAL + 1
-        return ACCEPTED, 0, _STOP
+        return ACCEPTED, 0, STOP
     if state.refusals:
         return ACCEPTED, _REFUSED, 0
     _grant(state, BY_TAG, event[3], event[4], event[8], now)
@@ -278,4 +288,6 @@ def due(state) -> int:
     at = state.grant_due if state.grant else NEVER
     if state.mode_from_utc_s and clock.valid(state):
         at = min(at, clock.when(state, state.mode_from_utc_s))
+    if state.refused_taps > _REFUSED_MOST + 1:
+        at = min(at, state.refused_at + _REFUSED_MS)
     return at

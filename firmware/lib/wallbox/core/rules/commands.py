@@ -23,6 +23,7 @@ STALE = const(3)
 INVALID_MESSAGES = const(0)
 REPLAY_ATTACKS = const(1)
 INVALID_CERTIFICATE = const(2)
+REFUSED_TAPS = const(3)  # of access.py
 OUT_OF_TIME = const(8)  # its detail
 
 _TLS_FAILED = const(7)  # code of the link

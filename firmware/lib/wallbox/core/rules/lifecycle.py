@@ -1,7 +1,7 @@
 """The box's life (I1, I4, I5, P2, A6): power flows in service alone.
 
-Each move has those who may do it. On leaving service the power goes first, then a final register
-is read, then the fact is written.
+Each move has those who may do it. On leaving service the power goes first, then LEAVING is written,
+so that no power cut undoes it, then a final register is read, then the fact is written.
 """
 
 from micropython import const
@@ -22,6 +22,7 @@ OPERATOR = const(2)
 _INSTALLATION = const(1)  # reasons, names in codes.py
 _NEW_RESIDENT = const(7)
 _FINAL_MS = const(10_000)  # how long the final register is waited for
+_AFTER_BOOT_MS = const(30_000)  # and after a boot, when the meter has to be found first
 
 # before, after, who: bits of 1 << PARTNER and 1 << OPERATOR
 MOVES = bytes(
@@ -58,25 +59,44 @@ def armed(state) -> bool:
 def recall(state, fact, utc_s: int, quality: int) -> None:
     if fact[0] == decisions.LIFECYCLE:
         _enter(state, fact[4], fact[6])
+    elif fact[0] == decisions.LEAVING:
+        state.leaving = _packed(fact[1], fact[2], fact[3])
+
+
+def _packed(after: int, by: int, reason: int) -> int:
+    """A move in a byte: there is little room for what outlives a power cut."""
+    return after - IN_SERVICE | by << 2 | min(reason, 15) << 4
+
+
+def heading(state) -> int:
+    """The state that the box is in, or goes to once the final register is read."""
+    return (state.leaving & 3) + IN_SERVICE if state.leaving else state.lifecycle
+
+
+def decommissioning(state) -> bool:
+    """True from the order until the final register is read: a running session ends with it."""
+    return state.leaving != 0 and heading(state) == DECOMMISSIONED
 
 
 def handle(state, event, now: int, out: list) -> None:
     kind = event[0]
-    if state.lifecycle_next:
-        pass  # the final register is on its way; what is asked for meanwhile comes too late
+    if state.leaving:  # what is asked for meanwhile comes too late
+        if kind == events.BOOT:
+            state.lifecycle_due = now + _AFTER_BOOT_MS
+            want(state)
     elif kind == events.CONFIG and state.lifecycle == FACTORY and FACTORY < event[9] <= IN_SERVICE:
         _move(state, event[9], PARTNER, _INSTALLATION, out)
     elif kind == events.LIFECYCLE and may(state.lifecycle, event[1], event[2]):
-        if armed(state) and event[1] == DECOMMISSIONED:
-            state.lifecycle_next = event[1]
-            state.lifecycle_by = event[2]
-            state.lifecycle_reason = event[3]
+        if state.lifecycle == IN_SERVICE or armed(state) and event[1] == DECOMMISSIONED:
+            state.leaving = _packed(event[1], event[2], event[3])
             state.lifecycle_due = now + _FINAL_MS
+            out.append((decisions.LEAVING, event[1], event[2], event[3]))
             want(state)
         else:
             _move(state, event[1], event[2], event[3], out)
-    if state.lifecycle_next and (read_now(state, event, now) or now >= state.lifecycle_due):
-        _move(state, state.lifecycle_next, state.lifecycle_by, state.lifecycle_reason, out)
+    over = 0 < state.lifecycle_due <= now  # 0 = not before the boot is told
+    if state.leaving and (over or read_now(state, event, now)):
+        _move(state, heading(state), state.leaving >> 2 & 3, state.leaving >> 4, out)
 
 
 def _move(state, after: int, by: int, reason: int, out: list) -> None:
@@ -90,22 +110,21 @@ def _move(state, after: int, by: int, reason: int, out: list) -> None:
 
 def _enter(state, after: int, reason: int) -> None:
     state.lifecycle = after
-    state.lifecycle_next = 0
+    state.leaving = state.lifecycle_due = 0
     if after == FACTORY or after == DECOMMISSIONED or reason == _NEW_RESIDENT:
         state.charged_a = state.charged_b = 0
 
 
 def refuse(state) -> int:
-    if state.lifecycle_next:
-        return 1 << refusals.NOT_IN_SERVICE
-    if state.lifecycle == IN_SERVICE:
+    after = heading(state)
+    if after == IN_SERVICE:
         return 0
-    if state.lifecycle == SUSPENDED:
+    if after == SUSPENDED:
         return 1 << refusals.SUSPENDED
-    if state.lifecycle == ON_HOLD:
+    if after == ON_HOLD:
         return 1 << refusals.ON_HOLD
     return 1 << refusals.NOT_IN_SERVICE
 
 
 def due(state) -> int:
-    return state.lifecycle_due if state.lifecycle_next else NEVER
+    return state.lifecycle_due or NEVER if state.leaving else NEVER

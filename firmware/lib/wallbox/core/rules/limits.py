@@ -1,14 +1,15 @@
 """Limits (W1-W3, M7): each source may limit the current, the least counts; below 6 A is a pause.
 
 What the operator limits is a lease: it holds from one time to another, survives a reboot and
-dies of old age, after which its fallback holds, if it has one, without an end of its own. Ended
-leases of grid and protection tell how fast the box obeyed and what it held back.
+dies of old age, after which its fallback holds, if it has one, until another of its source begins.
+One of grid or protection that begins at once takes the place of those of its source that hold; one
+that begins later waits beside them. Ended ones tell how they were obeyed (compliance.py).
 """
 
 from micropython import const
 
 from .. import clock, decisions, events, leases
-from . import NEVER, OPEN
+from . import NEVER, OPEN, compliance
 
 INSTALLATION = const(0)
 CABLE = const(1)
@@ -24,10 +25,7 @@ _ENDED = const(1)
 _TAKEN_BACK = const(2)
 _REPLACED = const(3)
 
-_NEVER_REACHED = const(0xFFFF)
-_VOLTAGE_V = const(230)
-_SLACK_W = const(200)
-_WITHHELD_MOST_MWH = const(0xFFFFFFFFFF)
+MOST = const(3)  # leases of grid, and of protection: a plan of 24 always finds room, too
 
 SMART_SESSION = const(1)  # flags of SESSION_END
 OVERRIDDEN = const(2)
@@ -35,7 +33,7 @@ OVERRIDDEN = const(2)
 
 def handle(state, event, now: int, out: list) -> None:
     kind = event[0]
-    if kind == events.LEASE and may_lease(state, event):
+    if kind == events.LEASE and may_lease(state, event, now) and has_room(state, event, now):
         _take(state, event, now, out)
     elif kind == events.LEASE_END:
         _take_back(state, event[1], out)
@@ -52,8 +50,8 @@ def handle(state, event, now: int, out: list) -> None:
             state.protection_limit_ma = event[2]
         elif event[1] == THERMAL:
             state.thermal_limit_ma = event[2]
-    elif kind == events.METER_READING and state.lease_id:
-        _observe(state, event, now)
+    elif kind == events.METER_READING:
+        compliance.observe(state, event[2], now)
 
 
 def settle(state, event, now: int, out: list) -> None:
@@ -71,30 +69,55 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         slot = leases.find(state.leases, fact[3], state.lease)
         if fact[1] == _SET:
             if slot < 0:
-                slot = _place(state, fact[2])
+                slot = leases.vacant(state.leases, state.lease)
             for index in range(6):
                 state.lease[index] = fact[2 + index]
             if slot >= 0:
                 leases.put(state.leases, slot, state.lease)
         elif slot >= 0 and fact[1] == _ENDED:
             leases.end(state.leases, slot, state.lease)
-        elif slot >= 0 and fact[1] == _TAKEN_BACK:
-            leases.free(state.leases, slot)
-        # one that is replaced holds until its successor is in the ledger, too
+        elif slot >= 0 and (fact[1] == _TAKEN_BACK or _same(state.lease, fact, 2)):
+            leases.free(state.leases, slot)  # a replaced one only if it has not its number anew
 
 
-def may_lease(state, event) -> bool:
-    """Whether a LEASE event is one that this box takes: source, times and room."""
+def may_lease(state, event, now: int) -> bool:
+    """Whether a LEASE event is one that this box takes: source, times and number."""
     if not SMART <= event[1] <= PROTECTION or not event[2] or event[4] >= event[5]:
         return False
-    if clock.valid(state) and event[5] <= state.clock_utc_ms // 1000:
+    if clock.valid(state) and event[5] <= clock.utc_s(state, now):
         return False  # it was over before it came
     if event[1] == SMART and event[6] != leases.NONE_MA:
         return False  # a plan goes on with its next period
     lease = state.lease
-    if leases.find(state.leases, event[2], lease) >= 0:
-        return lease[leases.SOURCE] == event[1]
-    return _place(state, event[1]) >= 0
+    return leases.find(state.leases, event[2], lease) < 0 or lease[leases.SOURCE] == event[1]
+
+
+def has_room(state, event, now: int) -> bool:
+    """Whether there is room for a LEASE: of each source but the plan MOST may hold or wait."""
+    if leases.find(state.leases, event[2], state.lease) >= 0:
+        return True
+    count = free = 0
+    for slot in range(leases.SLOTS):
+        if not leases.get(state.leases, slot, state.lease) or _gives_way(state, event, now):
+            free += 1
+        elif state.lease[leases.SOURCE] == event[1]:
+            count += 1
+    return free > 0 and (event[1] == SMART or count < MOST)
+
+
+def _gives_way(state, event, now: int) -> bool:
+    """Whether the lease in state.lease ends as that of the event begins at once.
+
+    One that begins later waits beside it. Without a clock, what began no later gives way.
+    """
+    lease = state.lease
+    if event[1] == SMART or lease[leases.SOURCE] != event[1] or lease[leases.LEASE] == event[2]:
+        return False
+    from_utc_s = lease[leases.FROM_UTC_S]
+    if not clock.valid(state):
+        return from_utc_s <= event[4]
+    utc_s = clock.utc_s(state, now)
+    return event[4] <= utc_s and from_utc_s <= utc_s
 
 
 def _prefer(state, out: list) -> None:
@@ -103,38 +126,42 @@ def _prefer(state, out: list) -> None:
     )
 
 
-def _place(state, source: int) -> int:
-    """Where a new lease goes; -1 if there is no room. state.lease is overwritten.
-
-    A plan has many leases; of every other source the newest replaces the one before.
-    """
-    for slot in range(leases.SLOTS):
-        if source == SMART:
-            break
-        if leases.get(state.leases, slot, state.lease) and state.lease[leases.SOURCE] == source:
-            return slot
-    return leases.vacant(state.leases, state.lease)
-
-
 def _take(state, event, now: int, out: list) -> None:
-    """Replaces what is in its place; what that one did is told, if there is anything to tell."""
-    slot = leases.find(state.leases, event[2], state.lease)
-    if slot < 0:
-        slot = _place(state, event[1])
-    if leases.get(state.leases, slot, state.lease):
-        if _same(state.lease, event):
+    """Sets it, then ends those that give way: a power cut in between leaves both."""
+    lease = state.lease
+    slot = leases.find(state.leases, event[2], lease)
+    before = None
+    if slot >= 0:
+        if _same(lease, event, 1):
             return
-        if state.lease[leases.LEASE] == state.lease_id:
+        before = lease[:]
+    else:
+        slot = leases.vacant(state.leases, lease)
+    if slot < 0:  # the table is full
+        slot = _end_one(state, event, now, out)
+    for index in range(6):
+        lease[index] = event[1 + index]
+    leases.put(state.leases, slot, lease)
+    out.append(_fact(_SET, lease, 0, 0))
+    if before and before[leases.SOURCE] >= GRID:
+        _tell(state, _REPLACED, before, out)
+    while _end_one(state, event, now, out) >= 0:
+        pass
+
+
+def _end_one(state, event, now: int, out: list) -> int:
+    """The slot of one that gave way to the event's lease, -1 if there is none."""
+    for slot in range(leases.SLOTS):
+        if leases.get(state.leases, slot, state.lease) and _gives_way(state, event, now):
             _tell(state, _REPLACED, state.lease, out)
-    for index in range(6):
-        state.lease[index] = event[1 + index]
-    leases.put(state.leases, slot, state.lease)
-    _tell(state, _SET, state.lease, out)
+            leases.free(state.leases, slot)
+            return slot
+    return -1
 
 
-def _same(lease: list, event) -> bool:
+def _same(lease: list, values, first: int) -> bool:
     for index in range(6):
-        if lease[index] != event[1 + index]:
+        if lease[index] != values[first + index]:
             return False
     return True
 
@@ -147,23 +174,25 @@ def _take_back(state, number: int, out: list) -> None:
 
 
 def _tell(state, change: int, lease: list, out: list) -> None:
+    """Of a lease that is over."""
     reached_s, withheld_wh = 0, 0
-    if change != _SET and lease[leases.LEASE] == state.lease_id:
-        reached_s, withheld_wh = state.lease_reached_s, state.lease_withheld_mwh // 1000
-        state.lease_id = 0
-    out.append(
-        (
-            decisions.LIMIT,
-            change,
-            lease[leases.SOURCE],
-            lease[leases.LEASE],
-            lease[leases.LIMIT_MA],
-            lease[leases.FROM_UTC_S],
-            lease[leases.UNTIL_UTC_S],
-            lease[leases.FALLBACK_MA],
-            reached_s,
-            withheld_wh,
-        )
+    if lease[leases.SOURCE] >= GRID:
+        reached_s, withheld_wh = compliance.end(state, lease)
+    out.append(_fact(change, lease, reached_s, withheld_wh))
+
+
+def _fact(change: int, lease: list, reached_s: int, withheld_wh: int) -> tuple:
+    return (
+        decisions.LIMIT,
+        change,
+        lease[leases.SOURCE],
+        lease[leases.LEASE],
+        lease[leases.LIMIT_MA],
+        lease[leases.FROM_UTC_S],
+        lease[leases.UNTIL_UTC_S],
+        lease[leases.FALLBACK_MA],
+        reached_s,
+        withheld_wh,
     )
 
 
@@ -208,6 +237,10 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
             if fallback_ma == leases.NONE_MA:
                 return
             limit_ma = fallback_ma
+        if _is_fallback(lease) and _succeeded(state, source, utc_s):
+            _tell(state, _REPLACED, lease, out)
+            leases.free(state.leases, slot)
+            return
     elif source == SMART:
         return  # a plan without a clock would be a guess
     else:
@@ -228,49 +261,24 @@ def _apply(state, slot: int, lease: list, now: int, out: list) -> None:
         return
     if limit_ma < state.limits[source]:
         state.limits[source] = limit_ma
-    if source >= GRID and not state.lease_id and state.session_phase == OPEN:
-        _watch(state, lease, now)
+    if source >= GRID:
+        compliance.begin(state, lease, now)
 
 
-def _watch(state, lease: list, now: int) -> None:
-    """Compliance: from the power before to the power that the limit allows; not of a fallback."""
-    if lease[leases.UNTIL_UTC_S] == leases.ENDLESS_UTC_S:
-        return
-    state.lease_id = lease[leases.LEASE]
-    state.lease_at = state.lease_read_at = now
-    state.lease_before_w = max(0, state.power_w)
-    state.lease_reached_s = _NEVER_REACHED
-    state.lease_withheld_mwh = 0
-    if state.power_w <= _allowed_w(state, lease):
-        state.lease_reached_s = 0
+def _is_fallback(lease: list) -> bool:
+    endless = lease[leases.UNTIL_UTC_S] == leases.ENDLESS_UTC_S
+    return endless and lease[leases.LIMIT_MA] == lease[leases.FALLBACK_MA]
 
 
-def _allowed_w(state, lease: list) -> int:
-    limit_ma = lease[leases.LIMIT_MA]
-    return (limit_ma * 3 * _VOLTAGE_V // 1000 if limit_ma >= 6000 else 0) + _SLACK_W
-
-
-def _observe(state, event, now: int) -> None:
-    if leases.find(state.leases, state.lease_id, state.lease) < 0:
-        state.lease_id = 0
-        return
-    power_w = event[2]
-    elapsed_ms = now - state.lease_read_at
-    state.lease_read_at = now
-    if state.session_phase != OPEN or _idle(state, now):
-        return
-    if state.lease_reached_s == _NEVER_REACHED and power_w <= _allowed_w(state, state.lease):
-        state.lease_reached_s = min((now - state.lease_at) // 1000, _NEVER_REACHED - 1)
-    withheld_w = max(0, state.lease_before_w - max(0, power_w))
-    withheld_mwh = state.lease_withheld_mwh + withheld_w * elapsed_ms // 3600
-    state.lease_withheld_mwh = min(withheld_mwh, _WITHHELD_MOST_MWH)
-
-
-def _idle(state, now: int) -> bool:
-    """True while the watched lease, in state.lease, does not limit: over, or opted out of."""
-    if state.lease[leases.SOURCE] == GRID and state.opt_out:
-        return True
-    return clock.valid(state) and clock.utc_s(state, now) > state.lease[leases.UNTIL_UTC_S]
+def _succeeded(state, source: int, utc_s: int) -> bool:
+    """Whether another lease of the source holds now, which is no fallback."""
+    other = [0] * 6
+    for slot in range(leases.SLOTS):
+        if leases.get(state.leases, slot, other) and other[leases.SOURCE] == source:
+            holds = other[leases.FROM_UTC_S] <= utc_s < other[leases.UNTIL_UTC_S]
+            if holds and not _is_fallback(other):
+                return True
+    return False
 
 
 def due(state) -> int:

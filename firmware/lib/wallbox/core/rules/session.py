@@ -4,7 +4,8 @@ It begins with the first believed register after the car is plugged in and autho
 refuses, and ends with the first one after unplugging, a second tap, the operator's stop, or the
 loss of its authority. A power cut does not end it: if the car is still plugged in afterwards it
 goes on under the authority it had, else it ends with PowerLoss; either way its register at the
-begin stands. After a stop, the car must be unplugged or authorised anew.
+begin stands. A stop is in the ledger before its last register is, so no power cut undoes it. After
+a stop, the car must be unplugged or authorised anew.
 """
 
 from micropython import const
@@ -16,6 +17,7 @@ from .metering import read_now, want
 _STOPPED = const(1)  # why it is over; also 0, after a boot
 _WAITED = const(2)  # for a tag, and in vain
 _END_MS = const(10_000)  # how long the end waits for a fresh register
+_AFTER_BOOT_MS = const(30_000)  # and after a boot, when the meter has to be found first
 
 # how the last register of a session was read, letters of OCMF
 STATUS = "GTXOFE"
@@ -37,7 +39,13 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         state.session_quality = quality
         state.session_carried_wh = 0
         state.session_flags = 0
+        state.session_stopped = 0
+    elif fact[0] == decisions.SESSION_STOP:
+        _stopped(state, fact[2])
+    elif fact[0] == decisions.TAG and fact[3] == access.STOP:
+        _stopped(state, decisions.REASON_LOCAL)
     elif fact[0] == decisions.SESSION_END:
+        state.session_stopped = 0
         state.session_override = 0
         state.session_limit_ma = 0
         state.session_phase = OVER if _is_stop(fact[7]) else NONE
@@ -45,6 +53,12 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
         _carry(state, fact[4])
     elif fact[0] == decisions.FIRST_CHARGE:
         _charged(state, fact[4])
+
+
+def _stopped(state, reason: int) -> None:
+    if state.session_phase == OPEN:
+        state.session_phase = ENDING
+        state.session_stopped = reason + 1
 
 
 def _is_stop(reason: int) -> bool:
@@ -58,11 +72,11 @@ def handle(state, event, now: int, out: list) -> None:
     if state.meter_left or event[0] == events.BOOT and state.meter_next:
         _leave(state, out)
     if event[0] == events.BOOT:
-        _after_reset(state, event[2])
+        _after_reset(state, event[2], now)
     elif event[0] == events.PILOT:
         _plug(state, event[1], now, out)
     if state.session_stop and state.session_phase == OPEN:
-        _stop(state, state.session_stop - 1, now)
+        _stop(state, state.session_stop - 1, now, out)
     if state.session_phase == OVER and (state.grant or _needs_no_tag(state)):
         state.session_phase = PENDING
         state.plugged_at = now
@@ -74,7 +88,7 @@ def handle(state, event, now: int, out: list) -> None:
         _first_charge(state, out)
     ended = state.session_phase == ENDING
     if ended:
-        if fresh or now >= state.session_due:
+        if fresh or 0 < state.session_due <= now:
             _end(state, _GOOD if fresh else _status(state), out)
         else:
             want(state)
@@ -85,8 +99,12 @@ def handle(state, event, now: int, out: list) -> None:
             want(state)
 
 
-def _after_reset(state, cause: int) -> None:
+def _after_reset(state, cause: int, now: int) -> None:
     """A session of the ledger is open; whether its car is still here, the pilot will tell."""
+    if state.session_phase == ENDING:
+        state.session_reason = state.session_stopped - 1
+        state.session_over = _STOPPED
+        state.session_due = now + _AFTER_BOOT_MS
     if state.session_phase != OPEN:
         return
     if cause == events.RESUMED:
@@ -150,7 +168,10 @@ def _waits_until(state) -> int:
     return NEVER if access.authorised(state) else state.plugged_at + access.TAG_MS
 
 
-def _stop(state, reason: int, now: int) -> None:
+def _stop(state, reason: int, now: int, out: list) -> None:
+    if reason != decisions.REASON_LOCAL:  # of which the TAG tells
+        out.append((decisions.SESSION_STOP, state.session, reason))
+    state.session_stopped = reason + 1
     state.session_reason = reason
     state.session_phase = ENDING
     state.session_over = _STOPPED
@@ -167,6 +188,7 @@ def _begin(state, out: list) -> None:
     state.session_carried_wh = 0
     state.session_flags = 0
     state.session_over = 0
+    state.session_stopped = 0
     state.session_reason = decisions.REASON_EV_DISCONNECTED
     state.session_authority = authority
     state.session_subscription = state.grant_subscription if state.grant else 0
@@ -239,11 +261,13 @@ def _end(state, status: int, out: list) -> None:
             state.session_flags,
         )
     )
-    plugged = state.letter != events.A and state.letter <= events.D
     state.session_phase = NONE
-    if plugged:
-        state.session_phase = OVER if state.session_over else PENDING
+    if state.letter != events.A and state.session_over:
+        state.session_phase = OVER  # also before the first look at the pilot after a boot
+    elif state.letter != events.A and state.letter <= events.D:
+        state.session_phase = PENDING
         state.plugged_at = state.session_due
+    state.session_stopped = 0
     state.session_limit_ma = 0
     state.session_override = 0
     state.lease_due = 0  # the limits are another session's now
@@ -252,4 +276,4 @@ def _end(state, status: int, out: list) -> None:
 def due(state) -> int:
     if state.session_phase == PENDING:
         return _waits_until(state)
-    return state.session_due if state.session_phase == ENDING else NEVER
+    return state.session_due or NEVER if state.session_phase == ENDING else NEVER
