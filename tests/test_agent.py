@@ -303,7 +303,7 @@ def test_a_full_ledger_refuses_a_new_session_after_a_reboot_too():
         bench.ready()
         bench.charge()
         assert bench.drivers.closed == 0
-        assert refusals.names(bench.agent.state.refusals) == ["LedgerFull"]
+        assert refusals.names(bench.agent.state.refusals)[0] == "LedgerFull"
     assert decisions.SESSION_BEGIN not in [fact[0] for fact in bench.facts()]
 
 

@@ -85,7 +85,7 @@ def _count_boot(state) -> None:
 
 
 def _count_hours(state, now: int, out: list) -> None:
-    """A fact an hour, until the grace is over."""
+    """A fact an hour, until the grace is over; none from a full ledger's reserve."""
     if not state.absent or not state.away or now < state.hour_at + _HOUR_MS:
         return
     if state.grace_over or not state.offline_grace_h:
@@ -93,7 +93,8 @@ def _count_hours(state, now: int, out: list) -> None:
     hours = (now - state.hour_at) // _HOUR_MS
     state.hour_at += hours * _HOUR_MS
     state.offline_h = min(state.offline_h + hours, _HOURS_MOST)
-    out.append((decisions.OFFLINE, state.offline_h))
+    if not storage.saving(state):
+        out.append((decisions.OFFLINE, state.offline_h))
 
 
 def _after_boot(state, event, now: int, out: list) -> None:
