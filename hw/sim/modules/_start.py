@@ -19,6 +19,10 @@ def start(arguments, pristine):
     _wire.bus_rx = int(arguments[5])
     _flash.attach(arguments[3])
     mapped = int(arguments[8])
+    import kbd_micropython
+
+    sys.modules["micropython"] = kbd_micropython
+    kbd_micropython.kbd_intr(-1)
     import esp32
     import machine
     import network
@@ -82,11 +86,24 @@ def scripts():
             os.stat(name)
         except OSError:
             continue
+        keyboard(3)
         yield name
+        try:
+            keyboard(-1)
+        except KeyboardInterrupt as error:  # typed before, and not raised until now
+            sys.print_exception(error)
+            return
+
+
+def keyboard(character):
+    """Ctrl-C interrupts a script from its first instruction to its last, whatever it has set."""
+    sys.modules["micropython"].kbd_intr(character)
 
 
 def ended(error):
     """True when the next script is not to run any more."""
+    _wire.ctrl_c[0] = 0
+    keyboard(-1)
     if isinstance(error, SystemExit):
         _wire.stop(5)
     sys.print_exception(error)
@@ -98,7 +115,5 @@ def finish():
     _wire.ready = False
     _wire.tell(_wire.BOOTED, 0, 0, 0)
     while not _wire.ready:
-        try:
-            _wire.pump()
-        except KeyboardInterrupt:
-            pass
+        _wire.pump()
+    keyboard(3)

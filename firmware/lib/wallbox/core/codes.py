@@ -67,7 +67,13 @@ COMMAND_VERBS = (
     "forget-counter",
 )
 # names of OCPP 2.0.1
-SECURITY_EVENTS = ("InvalidMessages", "AttemptedReplayAttacks", "InvalidCsmsCertificate")
+SECURITY_EVENTS = (
+    "InvalidMessages",
+    "AttemptedReplayAttacks",
+    "InvalidCsmsCertificate",
+    "MaintenanceLoginAccepted",
+    "MaintenanceLoginFailed",
+)
 SECURITY_DETAILS = (
     "none",
     "too long",
@@ -78,6 +84,7 @@ SECURITY_DETAILS = (
     "unknown verb",
     "wrong arguments",
     "outside its time",
+    "wrong answer to the challenge",
 )
 
 # (kind, field): names by number, or by bit if the tuple begins with None
