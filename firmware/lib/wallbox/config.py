@@ -9,7 +9,9 @@ from .drivers.meter_maps import NAMES
 # key, type, least, most (of a number, or of a text's length), default (None = must be given)
 SCHEMA = (
     ("serial", str, 1, 24, None),
+    ("type", str, 0, 24, ""),
     ("interval_s", int, 1, 3600, 900),
+    ("breaker_a", int, 0, 32, 0),
     ("installation_limit_a", int, 6, 32, None),
     ("cable_limit_a", int, 0, 32, 0),
     ("meter.model", str, 1, 16, None),
@@ -33,6 +35,8 @@ SCHEMA = (
     ("clock.port", int, 1, 65_535, 123),
     ("lifecycle", str, 7, 12, "in_service"),
     ("chip", str, 0, 12, ""),
+    ("phase_rotation", str, 3, 3, "RST"),
+    ("seals.fitted", bool, 0, 1, True),
     ("seals.policy", str, 4, 6, "stop"),
     ("reader.fitted", bool, 0, 1, False),
     ("reader.mode", str, 4, 8, "free"),
@@ -44,6 +48,8 @@ SCHEMA = (
 PLAIN = "none-in-tests"
 
 CHOICES = {
+    "breaker_a": (0, 16, 20),  # of the trade, for 11 kW; 0: not told
+    "phase_rotation": ("RST", "RTS", "SRT", "STR", "TRS", "TSR"),  # OCPP's words
     "meter.model": NAMES,
     "meter.parity": ("N", "E", "O", ""),  # "" and 0: as the meter leaves its maker
     "meter.baud": (0, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200),
@@ -74,21 +80,33 @@ SECRET = ("wifi.password", "broker.password", "broker.psk_key")
 
 
 class ConfigError(Exception):
-    """The configuration is not valid; the message names file, key, value and what is right."""
+    """The configuration is not valid; the message names file, key, value and what is right.
+
+    `field` is the key that is wrong, "" if it is the file.
+    """
+
+    def __init__(self, text: str, field: str = ""):
+        Exception.__init__(self, text)
+        self.field = field
 
 
 def load(path: str) -> dict:
     """The checked configuration as {key: value}, defaults filled in. ConfigError if wrong."""
     try:
-        values = check(_parse(_read(path)))
-        _check_files(values)
-        return values
+        return check_all(_parse(_read(path)))
     except ConfigError as error:
-        raise ConfigError("%s: %s" % (path, error))
+        raise ConfigError("%s: %s" % (path, error), error.field)
     except (MemoryError, RuntimeError):  # RecursionError is a RuntimeError
         raise ConfigError(
             "%s: nested too deeply for the box's memory; right is two levels of { }" % path
         )
+
+
+def check_all(tree) -> dict:
+    """As `check`, and the files that it names are on the box."""
+    values = check(tree)
+    _check_files(values)
+    return values
 
 
 def check(tree) -> dict:
@@ -101,7 +119,7 @@ def check(tree) -> dict:
         values[key] = value
     for key in given:
         shown = _shown(key).strip('"')
-        raise ConfigError("%s: unknown key; remove it or look at its spelling" % shown)
+        raise ConfigError("%s: unknown key; remove it or look at its spelling" % shown, key)
     if 3600 % values["interval_s"]:
         _wrong("interval_s", values["interval_s"], "a divisor of 3600, as 900")
     serial = values["serial"]
@@ -112,6 +130,9 @@ def check(tree) -> dict:
         _wrong("serial", serial, "letters A-Z and a-z, digits and - alone")
     if 0 < len(values["wifi.password"]) < 8:
         _wrong("wifi.password", "", "a text of 8 to 63 characters, or none for an open network")
+    if 0 < values["breaker_a"] < values["installation_limit_a"]:
+        limit_a = values["installation_limit_a"]
+        _wrong("installation_limit_a", limit_a, "at most breaker_a, %d" % values["breaker_a"])
     if 0 < values["cable_limit_a"] < _LIMIT_MIN_A:
         _wrong("cable_limit_a", values["cable_limit_a"], "0, or a whole number from 6 to 32")
     chip = values["chip"] = values["chip"].lower()
@@ -174,7 +195,8 @@ def _check_tls(values: dict) -> None:
         if values[key] and _BELONGS[key] != chosen:
             raise ConfigError(
                 '%s: given with broker.tls "%s"; remove it, or set broker.tls to "%s"'
-                % (key, chosen, _BELONGS[key])
+                % (key, chosen, _BELONGS[key]),
+                key,
             )
     if chosen == "certificate":
         _needs(values, "broker.ca", 'with broker.tls "certificate": the authority\'s certificate')
@@ -196,7 +218,7 @@ def _is_hex(text: str) -> bool:
 
 def _needs(values: dict, key: str, why: str) -> None:
     if not values[key]:
-        raise ConfigError("%s: missing; needed %s" % (key, why))
+        raise ConfigError("%s: missing; needed %s" % (key, why), key)
 
 
 def _check_files(values: dict) -> None:
@@ -231,13 +253,16 @@ def _check_key(key) -> None:
 
 def _check_value(key: str, kind, least: int, most: int, value) -> None:
     if value is None:
-        raise ConfigError("%s: missing; %s" % (key, _right(key, kind, least, most)))
+        raise ConfigError("%s: missing; %s" % (key, _right(key, kind, least, most)), key)
     # a JSON true is an int to Python
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         _wrong(key, value, _right(key, kind, least, most))
     size = len(value) if kind is str else value
     if not least <= size <= most or (key in CHOICES and value not in CHOICES[key]):
         _wrong(key, value, _right(key, kind, least, most))
+    if kind is str and not all(letter >= " " and letter != "\x7f" for letter in value):
+        # it would end a line of the log, and begin one that nobody wrote
+        _wrong(key, value, "a text without control characters")
 
 
 def _right(key: str, kind, least: int, most: int) -> str:
@@ -252,7 +277,7 @@ def _right(key: str, kind, least: int, most: int) -> str:
 
 def _wrong(key: str, value, right: str):
     shown = "(hidden)" if key in SECRET else _shown(value)
-    raise ConfigError("%s: %s is wrong; right is %s" % (key, shown, right))
+    raise ConfigError("%s: %s is wrong; right is %s" % (key, shown, right), key)
 
 
 def _shown(value) -> str:
