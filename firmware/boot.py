@@ -10,7 +10,7 @@ while True:
         break
     except KeyboardInterrupt:
         pass
-import machine
+import machine  # noqa: E402
 
 try:
     from board import CONTACTOR, PILOT_PWM

@@ -9,10 +9,10 @@ while True:
         break
     except KeyboardInterrupt:
         pass
-import gc
+import gc  # noqa: E402
 
-import esp32
-import machine
+import esp32  # noqa: E402
+import machine  # noqa: E402
 
 WATCHDOG_MS = 30_000
 SERVICE_MS = 3_600_000  # at the REPL nobody feeds the watchdog

@@ -26,6 +26,16 @@ def ledger_key() -> bytes:
     return bytes(key) if length == 32 else b""
 
 
+def serial() -> str:
+    """As the box was labelled when it got its key, "" if nobody did."""
+    text = bytearray(24)
+    try:
+        length = esp32.NVS("wallbox").get_blob("serial", text)
+        return str(text[:length], "utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
 def configuration() -> tuple:
     """(values, None), or values that refuse everything with the error's text.
 

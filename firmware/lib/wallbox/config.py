@@ -86,7 +86,7 @@ class ConfigError(Exception):
     """
 
     def __init__(self, text: str, field: str = ""):
-        Exception.__init__(self, text)
+        super().__init__(text)
         self.field = field
 
 

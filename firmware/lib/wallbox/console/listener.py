@@ -5,6 +5,7 @@ while: between requests that costs no RAM.
 """
 
 import asyncio
+import gc
 import json
 import select
 import sys
@@ -19,13 +20,13 @@ LOGIN_MS = const(600_000)  # without an order
 _PASS_MS = const(20)
 _BYTES_A_PASS = const(128)
 _QUIET_MS = const(5000)
-_BUDGET_MOST = const(10)  # requests without login that are answered at once
-_BUDGET_MS = const(500)  # and one more for each of these
+_BUDGET_MOST = const(20)  # requests without login that are answered at once
+_BUDGET_MS = const(250)  # and one more for each of these
 _NEW = const(0)  # states of a line
 _REQUEST = const(1)
 _OTHER = const(2)
 _MODULES = (
-    ("wallbox.console", "talk words login orders sectors wipe partner"),
+    ("wallbox.console", "words login parsing orders sectors wipe partner"),
     ("wallbox.commands", "orders verbs envelope settings"),
     ("wallbox.selftest", "electric people network"),
     ("wallbox.core", "codes"),
@@ -107,7 +108,9 @@ class Console:
         finally:
             self.task = None
             self._used_at = self.session_at = self.now()
+            work = None
             reply.end(answer)
+            self._unload()
 
     def _read(self) -> bool:
         """True when a request is complete in the line."""
@@ -151,6 +154,8 @@ class Console:
         except Exception as error:
             sys.print_exception(error)
             self.say({"to": "", "status": "Failed", "info": type(error).__name__})
+        if not self.task:
+            self._unload()
 
     def _affordable(self) -> bool:
         if self.logged_in():
@@ -167,7 +172,12 @@ class Console:
     def _rest(self) -> None:
         if self._loaded and not self.task and self.now() - self._used_at >= _QUIET_MS:
             self._loaded = False
-            for package, names in _MODULES:
+            forget("wallbox.console", "talk")
+
+    def _unload(self) -> None:
+        for package, names in _MODULES:
+            if package in sys.modules:
                 for name in names.split(" "):
                     forget(package, name)
-            forget("wallbox", "selftest")
+        forget("wallbox", "selftest")
+        gc.collect()

@@ -120,9 +120,7 @@ async def configure(reply, given) -> tuple:
 
 def _change(reply, values: dict) -> tuple:
     from ..commands import settings
-    from . import words
-
-    answer, info, field = settings.store(values, words.serial(reply.console))
+    answer, info, field = settings.store(values, reply.console.serial or build.serial())
     if answer != ACCEPTED:
         return answer, info, {"field": field}
     return REBOOT_REQUIRED, "stored; in force after restart", {}

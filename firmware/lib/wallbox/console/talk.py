@@ -1,32 +1,16 @@
-"""What a request says: words that anybody may say, and orders that are signed in a login."""
+"""Who answers a request: words that anybody may say, and orders that are signed in a login."""
 
+import gc
 from binascii import hexlify
 
 from micropython import const
 
-from ..commands import NOT_SUPPORTED, REJECTED, envelope, verbs
+from .. import forget
+from ..commands import NOT_SUPPORTED, REJECTED
 from ..store.keyed import hmac
 
 _DIGITS = const(32)
 _RESCUE = "status ledger trace network configure crash clear-fault restart"
-
-TABLE = (
-    "status\n"
-    "why\n"
-    "self-test only:t:0:200: tap_s:i:0:60:0 open_s:i:0:60:0 contactor:b:0:1:0\n"
-    "ledger first:i:0:65535:0 count:i:1:256:256\n"
-    "trace first:i:0:65535:0 count:i:1:256:256\n"
-    "seal numbers:t:1:48\n"
-    "network values:o:1:16\n"
-    "configure values:o:1:16\n"
-    "lifecycle after:t:7:14\n"
-    "decommission reason:t:4:12:dismounted\n"
-    "wipe sequence:i:0:4294967295:0 mac:h:0:16: keys:b:0:1:1\n"
-    "crash\n"
-    "clear-fault\n"
-    "restart force:b:0:1:0"
-)
-
 
 class Reply:
     """The answers to one order."""
@@ -90,17 +74,15 @@ def _order(console, line: bytes) -> None:
     if not same(hexlify(hmac(console.session, text)[:16]), line[:_DIGITS]):
         reject(console, "not signed in this login")
         return
-    try:
-        tree = envelope.parsed(text)
-        number = tree.get("n", 0)
-        if not isinstance(number, int) or number <= console.last_n:
-            reject(console, "n: above %d" % console.last_n)
-            return
-        verb = tree.get("verb")
-        row = verbs.row_of(TABLE, verb)
-        given = verbs.arguments(row, tree.get("with", {}))
-    except envelope.Refused as refused:
-        reject(console, refused.args[1])
+    from . import parsing
+
+    number, verb, given = parsing.parsed(text, console.last_n)
+    forget("wallbox.console", "parsing")
+    for name in ("verbs", "envelope"):
+        forget("wallbox.commands", name)
+    gc.collect()  # an order needs all that there is
+    if not number:
+        reject(console, given)
         return
     console.last_n = number
     console.session_at = console.now()

@@ -3,35 +3,22 @@
 import gc
 import sys
 
-import esp32
 import machine
 
-from .. import crash, lock, version, why
-from ..core import codes, events, refusals, status
+from .. import build, crash, lock, report, version, why
+from ..core import events, refusals, status
 
 PROTOCOL = 1
-
-
-def serial(console) -> str:
-    """From the configuration, else as the box was labelled when it got its key."""
-    if console.serial:
-        return console.serial
-    text = bytearray(24)
-    try:
-        length = esp32.NVS("wallbox").get_blob("serial", text)
-        return str(text[:length], "utf-8")
-    except (OSError, ValueError):
-        return ""
 
 
 def identity(console) -> dict:
     lifecycle = None
     if console.box:
-        lifecycle = codes.LIFECYCLES[console.box.agent.state.lifecycle]
+        lifecycle = report.LIFECYCLES.split(",")[console.box.agent.state.lifecycle]
     return {
         "to": "identity",
         "protocol": PROTOCOL,
-        "serial": serial(console),
+        "serial": console.serial or build.serial(),
         "type": console.designation,
         "chip": "".join("%02x" % byte for byte in machine.unique_id()),
         "firmware": version.TEXT,
