@@ -12,6 +12,7 @@ from wallbox.core import codes
 from host import image
 from hw.sim.world import LEDGER_KEY, World
 from tests.consoleline import ConsoleLine, mac
+from tests.flashed import file_in
 
 READY = "console: ready"
 
@@ -197,18 +198,7 @@ def drop(group: object) -> object:
 
 def config_of(world: World) -> dict:
     """From the box's flash."""
-    return json.loads(image_file(world.box.flash_path.read_bytes(), "config.json"))
-
-
-def image_file(flash: bytes, name: str) -> bytes:
-    from littlefs import LittleFS, UserContext
-
-    part = image.partitions()["vfs"]
-    context = UserContext(part.size)
-    context.buffer = bytearray(flash[part.offset : part.offset + part.size])
-    fs = LittleFS(context, mount=True, block_size=4096, block_count=part.size // 4096)
-    with fs.open(name, "rb") as file:
-        return file.read()
+    return json.loads(file_in(world.box.flash_path.read_bytes(), "config.json"))
 
 
 @pytest.mark.parametrize(
