@@ -10,7 +10,8 @@ from tests import spec_reader
 
 
 def file_in(flash: bytes, name: str) -> bytes:
-    with _mounted(flash).open(name, "rb") as file:
+    files = _mounted(flash)  # must outlive its files
+    with files.open(name, "rb") as file:
         return file.read()
 
 

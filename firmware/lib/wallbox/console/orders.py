@@ -67,6 +67,7 @@ async def ledger(reply, given) -> tuple:
     if box:
         answer[2]["sequence"] = box.ledger.next_sequence - 1
         answer[2]["acknowledged"] = box.ledger.acknowledged
+        answer[2]["head"] = box.ledger.head
     return answer
 
 
