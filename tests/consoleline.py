@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import select
+import termios
 import time
 
 
@@ -21,6 +22,7 @@ class ConsoleLine:
 
     def __init__(self, usb: str, ledger_key: bytes = b"") -> None:
         self._descriptor = os.open(usb, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        termios.tcflush(self._descriptor, termios.TCIFLUSH)  # what another one did not read
         self._key = mac(ledger_key, b"console")
         self._session = b""
         self._number = 0

@@ -17,12 +17,22 @@ _IN_SIZE = const(1216)  # the longest command, and its topic
 
 
 def ledger_key() -> bytes:
-    """The 32 bytes that sign the rings, b"" on a box that was not provisioned."""
+    """The 32 bytes that sign the rings, b"" on a box that was not provisioned, or whose flash is
+    a copy of another box's: two would write one ledger."""
     key = bytearray(32)
+    store = esp32.NVS("wallbox")
     try:
-        length = esp32.NVS("wallbox").get_blob("ledger_key", key)
+        length = store.get_blob("ledger_key", key)
     except OSError:
         return b""
+    chip = bytearray(16)
+    try:
+        size = store.get_blob("chip", chip)
+        if chip[:size] != machine.unique_id():
+            print("identity: the key belongs to another chip; provision the box")
+            return b""
+    except OSError:  # not bound
+        pass
     return bytes(key) if length == 32 else b""
 
 
