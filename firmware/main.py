@@ -67,7 +67,7 @@ except KeyboardInterrupt:
     watchdog = machine.WDT(timeout=SERVICE_MS)
     print("stopped from the keyboard: contactor open; a reset starts the box again")
 except BaseException as error:
-    spare = None
+    spare = bytearray(0)
     try:
         refuse()
         crash.record(error)

@@ -83,7 +83,7 @@ class Box:
         self.link.publisher.on_command = self.commands.receive
         self.phase_rotation = values["phase_rotation"]
         self.seals_fitted = values["seals.fitted"]
-        self.console = listener.Console(
+        self.console = listener.Listener(
             key, self.clock.now, self, "", values["serial"], values["type"]
         )
 

@@ -10,28 +10,27 @@ import esp32
 from micropython import const
 
 from ..core import events
-from ..store.keyed import hmac
-from .talk import same
+from ..store.keyed import hmac, same
 
 _FREE = const(3)
 _WAITS_S = (10, 30, 60)
 _WAIT_MOST_S = const(3600)
-_GOOD_MS = const(60_000)  # a challenge
+_GOOD_MS = const(60_000)  # a challenge, as desk.py keeps it
 _COUNT_MOST = const(60_000)
 _FAILED = "login_failed"  # keys in NVS: in a row
 _UNTOLD = ("login_bad", "login_good")  # attempts that the core has not been told of
 
 
-def begin(console) -> None:
+def begin(ear) -> None:
     """What was before the boot: the wait begins anew, the core hears of attempts without it."""
     store = esp32.NVS("wallbox")
-    console.wait_until = console.now() + wait_s(_get(store, _FAILED)) * 1000
-    if not console.box or console.box.agent.halted:
+    ear.wait_until = ear.now() + wait_s(_get(store, _FAILED)) * 1000
+    if not ear.box or ear.box.agent.halted:
         return
     for accepted in range(2):
         count = _get(store, _UNTOLD[accepted])
         if count:
-            console.box.agent.take([events.LOGIN, accepted, count], console.now())
+            ear.box.agent.take([events.LOGIN, accepted, count], ear.now())
             store.set_i32(_UNTOLD[accepted], 0)
             store.commit()
 
@@ -78,7 +77,7 @@ def attempt(console, response: bytes) -> None:
         _tell(console, store, 1)
         console.say({"to": "login", "status": "Accepted", "info": "", "wait_s": 0})
         return
-    console.wait_until = console.now() + wait_s(failed) * 1000
+    console.ear.wait_until = console.now() + wait_s(failed) * 1000
     _tell(console, store, 0)
     _answer(console, "wrong answer")
 
@@ -89,7 +88,7 @@ def _answer(console, info: str) -> None:
 
 
 def _left_s(console) -> int:
-    return max(0, console.wait_until - console.now() + 999) // 1000
+    return max(0, console.ear.wait_until - console.now() + 999) // 1000
 
 
 def _tell(console, store, accepted: int) -> None:

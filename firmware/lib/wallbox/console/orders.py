@@ -13,7 +13,7 @@ from .. import crash as crashes
 from ..commands import ACCEPTED, REBOOT_REQUIRED, REJECTED, SCHEDULED
 
 _TEXT_PIECE = const(160)
-_DONE = (ACCEPTED, "", {})
+_DONE: tuple = (ACCEPTED, "", {})
 _NETWORK = (
     "wifi.ssid wifi.password broker.host broker.port broker.user broker.password broker.tls "
     "broker.ca broker.certificate broker.key broker.psk_identity broker.psk_key "
@@ -121,7 +121,7 @@ async def configure(reply, given) -> tuple:
 
 def _change(reply, values: dict) -> tuple:
     from ..commands import settings
-    answer, info, field = settings.store(values, reply.console.serial or build.serial())
+    answer, info, field = settings.store(values, reply.console.ear.serial or build.serial())
     if answer != ACCEPTED:
         return answer, info, {"field": field}
     return REBOOT_REQUIRED, "stored; in force after restart", {}

@@ -17,12 +17,12 @@ def run(watchdog) -> None:
     why = "failed" if crash.latched() else "no identity"
     values, _error = build.configuration()
     now = clock.Clock("", 0, None).now
-    console = listener.Console(key, now, None, why, values["serial"], values["type"])
-    asyncio.run(_run(console, watchdog))
+    ear = listener.Listener(key, now, None, why, values["serial"], values["type"])
+    asyncio.run(_run(ear, watchdog))
 
 
-async def _run(console, watchdog) -> None:
-    asyncio.create_task(console.run())
+async def _run(ear, watchdog) -> None:
+    asyncio.create_task(ear.run())
     while True:
         watchdog.feed()
         await asyncio.sleep_ms(1000)

@@ -33,7 +33,7 @@ async def export(reply, device, first: int, count: int) -> tuple:
             await asyncio.sleep_ms(0)
             continue
         for at in range(0, size, _PIECE):
-            data = b2a_base64(view[at : at + _PIECE]).decode().strip()
+            data = b2a_base64(bytes(view[at : at + _PIECE])).decode().strip()
             reply.part({"sector": sector, "at": at, "data": data})
             await asyncio.sleep_ms(1)
     return ACCEPTED, "", told

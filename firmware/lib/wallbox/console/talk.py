@@ -7,7 +7,7 @@ from micropython import const
 
 from .. import forget
 from ..commands import NOT_SUPPORTED, REJECTED
-from ..store.keyed import hmac
+from ..store.keyed import hmac, same
 
 _DIGITS = const(32)
 _RESCUE = "status ledger trace network configure crash clear-fault restart"
@@ -58,14 +58,6 @@ def reject(console, info: str) -> None:
     console.say({"to": "", "status": REJECTED, "info": info})
 
 
-def same(one: bytes, other: bytes) -> bool:
-    """Compares in a time that does not tell where they differ."""
-    difference = len(one) ^ len(other)
-    for index in range(min(len(one), len(other))):
-        difference |= one[index] ^ other[index]
-    return difference == 0
-
-
 def _order(console, line: bytes) -> None:
     if not console.logged_in():
         reject(console, "identity, health, challenge, login; for orders log in first")
@@ -88,7 +80,7 @@ def _order(console, line: bytes) -> None:
     console.session_at = console.now()
     reply = Reply(console, number, verb)
     if not console.box and verb not in _RESCUE.split(" "):
-        reply.end((NOT_SUPPORTED, "no agent runs: %s" % console.why, {}))
+        reply.end((NOT_SUPPORTED, "no agent runs: %s" % console.ear.why, {}))
         return
     from . import orders
 

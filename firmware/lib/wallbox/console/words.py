@@ -18,11 +18,11 @@ def identity(console) -> dict:
     return {
         "to": "identity",
         "protocol": PROTOCOL,
-        "serial": console.serial or build.serial(),
-        "type": console.designation,
+        "serial": console.ear.serial or build.serial(),
+        "type": console.ear.designation,
         "chip": "".join("%02x" % byte for byte in machine.unique_id()),
         "firmware": version.TEXT,
-        "python": ".".join(str(part) for part in sys.implementation[1][:3]),
+        "python": "%d.%d.%d" % sys.implementation.version[:3],
         "lifecycle": lifecycle,
         "locked": lock.locked(),
         "key": console.key != b"",
@@ -34,7 +34,7 @@ def health(console) -> dict:
     box = console.box
     tree = {
         "to": "health",
-        "agent": console.why or "runs",
+        "agent": console.ear.why or "runs",
         "configuration": (box.config_error or "") if box else "",
         "uptime_ms": console.now(),
         "crashes": crash.count(),

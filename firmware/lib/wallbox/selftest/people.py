@@ -54,7 +54,7 @@ async def seals_open(run) -> tuple:
         return SKIP, "", None, "not asked for" if box.seals_fitted else "no loops are fitted"
     if lifecycle.armed(box.agent.state):
         return SKIP, "", None, "not in service: an opened loop would break the seal"
-    opened = []
+    opened: list = []
     for loop in range(len(_LOOPS)):
         name = _LOOPS[loop]
         run.tell("wait", "", None, "open the %s, and close it again" % name)
