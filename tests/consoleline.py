@@ -67,7 +67,7 @@ class ConsoleLine:
         """Once more, if what was asked too fast was dropped."""
         self.type(b"\n>" + word.encode() + b"\n")
         try:
-            return self.answer(min(timeout_s, 3))
+            return self.answer(min(timeout_s, 0.7))
         except TimeoutError:
             self.type(b"\n>" + word.encode() + b"\n")
             return self.answer(timeout_s)

@@ -47,8 +47,12 @@ class Listener:
         print("console: ready")
         while True:
             await asyncio.sleep_ms(_PASS_MS)
-            if self._read():
-                self._heard()
+            try:
+                if self._read():
+                    self._heard()
+            except MemoryError:
+                self._length = _OTHER
+                print("console: no memory for it now: ask again")
             if self._desks and self._desks[0].idle():
                 self._desks.clear()
                 forget("wallbox.console", "desk")
@@ -57,14 +61,11 @@ class Listener:
         line = bytes(memoryview(self._line)[: self._length])
         self._line = bytearray(0)
         self._length = _NEW
-        try:
-            if not self._desks:
-                from . import desk
+        if not self._desks:
+            from . import desk
 
-                self._desks.append(desk.Desk(self))
-            self._desks[0].heard(line)
-        except MemoryError:
-            print("console: no memory for it now: ask again")
+            self._desks.append(desk.Desk(self))
+        self._desks[0].heard(line)
 
     def _read(self) -> bool:
         """True when a request is complete in the line."""
