@@ -21,7 +21,7 @@ CONFIG = {
     "installation_limit_a": 16,
     "meter": {"model": "sdm630"},
     "wifi": {"ssid": "depot", "password": "correct horse"},
-    "broker": {"host": "broker.example"},
+    "broker": {"host": "broker.example", "tls": "none-in-tests"},
 }
 
 

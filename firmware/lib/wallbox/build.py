@@ -86,7 +86,7 @@ def build_meter(values: dict):
 
 def link_config(values: dict) -> dict:
     """What the link wants to know, docs/mqtt.md."""
-    chosen = {"serial": values["serial"]}
+    chosen = {"serial": values["serial"], "host": ""}  # none while the file is wrong
     for key in values:
         if key.startswith("broker.") and values[key] != "":
             chosen[key[7:]] = values[key]

@@ -2,7 +2,8 @@
 
 A row: verb, its number in a COMMAND fact, arguments as name:type:least:most[:default]. Types: i
 whole number, b true or false, t text by its length, h bytes as hex digits by their number, l list
-by its length, o object by its keys, v number or text; c one of words, name:c:words[:default], which becomes its index.
+by its length, o object by its keys, v number or text; c one of words, name:c:words[:default], which
+becomes its index.
 """
 
 from binascii import unhexlify

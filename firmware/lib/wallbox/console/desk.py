@@ -19,7 +19,6 @@ _MODULES = (
     ("wallbox.console", "talk words login parsing orders sectors wipe partner"),
     ("wallbox.commands", "orders verbs envelope settings"),
     ("wallbox.selftest", "electric people network"),
-    ("wallbox.core", "codes"),
 )
 
 

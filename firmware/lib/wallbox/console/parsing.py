@@ -2,21 +2,23 @@
 
 from ..commands import envelope, verbs
 
+# as those of commands/verbs.py, without their numbers
 TABLE = (
     "status\n"
     "why\n"
-    "self-test only:t:0:200: tap_s:i:0:60:0 open_s:i:0:60:0 contactor:b:0:1:0\n"
-    "ledger first:i:0:65535:0 count:i:1:256:256\n"
-    "trace first:i:0:65535:0 count:i:1:256:256\n"
-    "seal numbers:t:1:48\n"
-    "network values:o:1:16\n"
-    "configure values:o:1:16\n"
-    "lifecycle after:t:7:14\n"
-    "decommission reason:t:4:12:dismounted\n"
-    "wipe sequence:i:0:4294967295:0 mac:h:0:16: keys:b:0:1:1\n"
+    "self-test;only:t:0:200:;tap_s:i:0:60:0;open_s:i:0:60:0;contactor:b:0:1:0\n"
+    "ledger;first:i:0:65535:0;count:i:1:256:256\n"
+    "trace;first:i:0:65535:0;count:i:1:256:256\n"
+    "seal;numbers:t:1:48\n"
+    "network;values:o:1:16\n"
+    "configure;values:o:1:16\n"
+    "lifecycle;after:c:factory|commissioned|in service\n"
+    "decommission;reason:c:none|installation|always-on|tampering|payment|moved|hold|"
+    "new resident|dismounted:8\n"
+    "wipe;sequence:i:0:4294967295:0;mac:h:0:16:;keys:b:0:1:1\n"
     "crash\n"
     "clear-fault\n"
-    "restart force:b:0:1:0"
+    "restart;force:b:0:1:0"
 )
 
 
@@ -28,6 +30,6 @@ def parsed(text: bytes, last_n: int) -> tuple:
         if not isinstance(number, int) or isinstance(number, bool) or number <= last_n:
             return 0, "", "n: above %d" % last_n
         verb = tree.get("verb")
-        return number, verb, verbs.arguments(verbs.row_of(TABLE, verb), tree.get("with", {}))
+        return number, verb, verbs.arguments(verbs.row_of(TABLE, verb)[1:], tree.get("with", {}))
     except envelope.Refused as refused:
         return 0, "", refused.args[1]

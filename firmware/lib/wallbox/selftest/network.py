@@ -62,7 +62,7 @@ async def time(run) -> tuple:
 async def tls(run) -> tuple:
     link = run.box.link
     if not link.transport.config["tls"]:
-        return SKIP, "", None, "broker.tls is none: for a test bench only"
+        return SKIP, "", None, "broker.tls is none-in-tests: for a test bench only"
     if await run.wait(lambda: link.up, _CONNECT_MS):
         return PASS, "proved", None, ""
     return FAIL, "not connected", None, _outage(link)

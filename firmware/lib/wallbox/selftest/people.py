@@ -33,7 +33,7 @@ async def tap(run) -> tuple:
     run.tell("wait", "", None, "hold a tag to the reader within %d s" % (run.tap_ms // 1000))
     if not await run.wait(lambda: tags.taps != before, run.tap_ms):
         return FAIL, "no tag", None, "hold a tag flat to the reader; try another one"
-    length = tags.reader.uid_length
+    length = tags.tap_length
     return PASS, "%d bytes" % length, {"length": length}, ""
 
 
