@@ -56,7 +56,7 @@ def configuration() -> tuple:
     try:
         values, error = config.load(CONFIG_FILE), None
     except config.ConfigError as wrong:
-        values, error = config.DEFAULTS, str(wrong)
+        values, error = config.defaults(), str(wrong)
     chip = "".join("%02x" % byte for byte in machine.unique_id())
     values["event"] = [events.CONFIG] + config.told(values, 0 if error else 1, chip)
     forget("wallbox", "config")

@@ -6,42 +6,43 @@ import os
 
 from .drivers.meter_maps import NAMES
 
-# key, type, least, most (of a number, or of a text's length), default (None = must be given)
-SCHEMA = (
-    ("serial", str, 1, 24, None),
-    ("type", str, 0, 24, ""),
-    ("interval_s", int, 1, 3600, 900),
-    ("breaker_a", int, 0, 32, 0),
-    ("installation_limit_a", int, 6, 32, None),
-    ("cable_limit_a", int, 0, 32, 0),
-    ("meter.model", str, 1, 16, None),
-    ("meter.address", int, 1, 247, 1),
-    ("meter.baud", int, 0, 115_200, 0),
-    ("meter.parity", str, 0, 1, ""),
-    ("wifi.ssid", str, 1, 32, None),
-    ("wifi.password", str, 0, 63, ""),
-    ("broker.host", str, 1, 64, None),
-    ("broker.port", int, 0, 65_535, 0),
-    ("broker.user", str, 0, 64, ""),
-    ("broker.password", str, 0, 64, ""),
-    ("broker.tls", str, 3, 13, None),
-    ("broker.ca", str, 0, 64, ""),
-    ("broker.certificate", str, 0, 64, ""),
-    ("broker.key", str, 0, 64, ""),
-    ("broker.psk_identity", str, 0, 64, ""),
-    ("broker.psk_key", str, 0, 64, ""),
-    ("broker.keep_alive_s", int, 5, 3600, 30),
-    ("clock.host", str, 1, 64, "pool.ntp.org"),
-    ("clock.port", int, 1, 65_535, 123),
-    ("lifecycle", str, 7, 12, "in_service"),
-    ("chip", str, 0, 12, ""),
-    ("phase_rotation", str, 3, 3, "RST"),
-    ("seals.fitted", bool, 0, 1, True),
-    ("seals.policy", str, 4, 6, "stop"),
-    ("reader.fitted", bool, 0, 1, False),
-    ("reader.mode", str, 4, 8, "free"),
-    ("presence.offline_grace_h", int, 0, 8760, 72),
-    ("place.relocate_after_h", int, 0, 8760, 24),
+# key; type: t text, i whole number, b true or false; least, most (of a number, or of a text's
+# length); default (none = must be given). One text needs little RAM
+_SCHEMA = (
+    "serial;t;1;24\n"
+    "type;t;0;24;\n"
+    "interval_s;i;1;3600;900\n"
+    "breaker_a;i;0;32;0\n"
+    "installation_limit_a;i;6;32\n"
+    "cable_limit_a;i;0;32;0\n"
+    "meter.model;t;1;16\n"
+    "meter.address;i;1;247;1\n"
+    "meter.baud;i;0;115200;0\n"
+    "meter.parity;t;0;1;\n"
+    "wifi.ssid;t;1;32\n"
+    "wifi.password;t;0;63;\n"
+    "broker.host;t;1;64\n"
+    "broker.port;i;0;65535;0\n"
+    "broker.user;t;0;64;\n"
+    "broker.password;t;0;64;\n"
+    "broker.tls;t;3;13\n"
+    "broker.ca;t;0;64;\n"
+    "broker.certificate;t;0;64;\n"
+    "broker.key;t;0;64;\n"
+    "broker.psk_identity;t;0;64;\n"
+    "broker.psk_key;t;0;64;\n"
+    "broker.keep_alive_s;i;5;3600;30\n"
+    "clock.host;t;1;64;pool.ntp.org\n"
+    "clock.port;i;1;65535;123\n"
+    "lifecycle;t;7;12;in_service\n"
+    "chip;t;0;12;\n"
+    "phase_rotation;t;3;3;RST\n"
+    "seals.fitted;b;0;1;1\n"
+    "seals.policy;t;4;6;stop\n"
+    "reader.fitted;b;0;1;0\n"
+    "reader.mode;t;4;8;free\n"
+    "presence.offline_grace_h;i;0;8760;72\n"
+    "place.relocate_after_h;i;0;8760;24"
 )
 
 # anybody on the way reads and changes what goes without TLS: a word that nobody writes by chance
@@ -90,6 +91,29 @@ class ConfigError(Exception):
         self.field = field
 
 
+def rows():
+    """Yields (key, type, least, most, default) of each key; default None: it must be given."""
+    for line in _SCHEMA.split("\n"):
+        row = line.split(";")
+        kind = {"t": str, "i": int, "b": bool}[row[1]]
+        yield row[0], kind, int(row[2]), int(row[3]), _default(kind, row[4:])
+
+
+def _default(kind, given: list):
+    if not given:
+        return None
+    return given[0] if kind is str else kind(int(given[0]))
+
+
+def defaults() -> dict:
+    """What a box without a valid file runs on: it charges nothing and talks to nobody."""
+    values = {}
+    for key, kind, least, _most, default in rows():
+        values[key] = default if default is not None else least if kind is int else ""
+    values["meter.model"] = NAMES[0]
+    return values
+
+
 def load(path: str) -> dict:
     """The checked configuration as {key: value}, defaults filled in. ConfigError if wrong."""
     try:
@@ -113,7 +137,7 @@ def check(tree) -> dict:
     """The configuration tree as flat {key: value}. ConfigError names the first wrong key."""
     given = _flatten(tree)
     values = {}
-    for key, kind, least, most, default in SCHEMA:
+    for key, kind, least, most, default in rows():
         value = given.pop(key, default)
         _check_value(key, kind, least, most, value)
         values[key] = value
@@ -163,7 +187,7 @@ def told(values: dict, valid: int, chip: str) -> list:
 
 def digest(values: dict) -> bytes:
     """8 bytes that tell configurations apart. Secrets stay out: it would help to guess them."""
-    public = [(row[0], values[row[0]]) for row in SCHEMA if row[0] not in SECRET]
+    public = [(row[0], values[row[0]]) for row in rows() if row[0] not in SECRET]
     return hashlib.sha256(json.dumps(public).encode()).digest()[:8]
 
 
@@ -285,10 +309,3 @@ def _shown(value) -> str:
         return "{...}" if isinstance(value, dict) else "[...]"
     shown = json.dumps(value)
     return shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "..."
-
-
-# what a box without a valid file runs on: it charges nothing and talks to nobody
-DEFAULTS = {
-    row[0]: row[4] if row[4] is not None else row[2] if row[1] is int else "" for row in SCHEMA
-}
-DEFAULTS["meter.model"] = NAMES[0]

@@ -16,7 +16,7 @@ _CHALLENGE_MS = const(60_000)
 _BUDGET_MOST = const(20)  # requests without login that are answered at once
 _BUDGET_MS = const(250)  # and one more for each of these
 _MODULES = (
-    ("wallbox.console", "talk words login parsing orders sectors wipe partner"),
+    ("wallbox.console", "talk words login parsing orders changes sectors wipe partner"),
     ("wallbox.commands", "orders verbs envelope settings"),
     ("wallbox.selftest", "electric people network"),
 )
@@ -54,8 +54,7 @@ class Desk:
         except Exception as error:  # a bug at the console must not stop a charge
             sys.print_exception(error)
             self.say({"to": "", "status": "Failed", "info": type(error).__name__})
-        if not self.task:
-            _unload()
+        _unload(self.task is None)
 
     def say(self, tree: dict) -> None:
         """One line for the program at the other end."""
@@ -72,6 +71,9 @@ class Desk:
         self.last_n = 0
         if self.task:
             self.task.cancel()
+
+    def reply(self, number: int, verb: str):
+        return Reply(self, number, verb)
 
     def start(self, work, reply) -> None:
         """Does an order while all else goes on. work: a coroutine that returns its answer."""
@@ -98,7 +100,7 @@ class Desk:
             self.task = None
             self._used_at = self.session_at = self.now()
             work = None
-            _unload()
+            _unload(True)
             reply.end(answer)
 
     def _affordable(self) -> bool:
@@ -114,11 +116,30 @@ class Desk:
         return True
 
 
-def _unload() -> None:
-    """What a request needed; the next one imports it again."""
-    for package, names in _MODULES:
+class Reply:
+    """The answers to one order."""
+
+    def __init__(self, console, number: int, verb: str):
+        self.console = console
+        self._number = number
+        self._verb = verb
+
+    def part(self, tree: dict) -> None:
+        self.console.say({"n": self._number, "to": self._verb, "part": tree})
+
+    def end(self, answer: tuple) -> None:
+        """answer: status, info, and other fields."""
+        tree = {"n": self._number, "to": self._verb, "status": answer[0], "info": answer[1]}
+        tree.update(answer[2])
+        self.console.say(tree)
+
+
+def _unload(everything: bool) -> None:
+    """What a request needed; the next one imports it again. Not everything: an order is begun."""
+    for package, names in _MODULES if everything else _MODULES[:1]:
         if package in sys.modules:
             for name in names.split(" "):
                 forget(package, name)
-    forget("wallbox", "selftest")
+    if everything:
+        forget("wallbox", "selftest")
     gc.collect()

@@ -8,6 +8,7 @@ import asyncio
 import select
 import sys
 
+import esp32
 from micropython import const
 
 from .. import forget
@@ -31,7 +32,7 @@ class Listener:
         self.why = why
         self.serial = serial
         self.designation = designation
-        self.wait_until = 0  # no attempt to log in is looked at before
+        self.wait_until = -1  # no attempt to log in is looked at before; -1: not known yet
         self._desks: list = []  # none, or the one that is open
         self._line = bytearray(0)  # none while nobody asks
         self._length = _NEW
@@ -40,10 +41,11 @@ class Listener:
         self._poll.register(sys.stdin, select.POLLIN)
 
     async def run(self) -> None:
-        from . import login
+        if self.box and self._untold():
+            from . import login
 
-        login.begin(self)
-        forget("wallbox.console", "login")
+            login.tell(self)
+            forget("wallbox.console", "login")
         print("console: ready")
         while True:
             await asyncio.sleep_ms(_PASS_MS)
@@ -56,6 +58,16 @@ class Listener:
             if self._desks and self._desks[0].idle():
                 self._desks.clear()
                 forget("wallbox.console", "desk")
+
+    def _untold(self) -> bool:
+        """Whether somebody tried to log in while no agent ran; names as in login.py."""
+        for name in ("login_bad", "login_good"):
+            try:
+                if esp32.NVS("wallbox").get_i32(name):
+                    return True
+            except OSError:
+                pass
+        return False
 
     def _heard(self) -> None:
         line = bytes(memoryview(self._line)[: self._length])

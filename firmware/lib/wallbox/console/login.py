@@ -18,21 +18,17 @@ _WAIT_MOST_S = const(3600)
 _GOOD_MS = const(60_000)  # a challenge, as desk.py keeps it
 _COUNT_MOST = const(60_000)
 _FAILED = "login_failed"  # keys in NVS: in a row
-_UNTOLD = ("login_bad", "login_good")  # attempts that the core has not been told of
+UNTOLD = ("login_bad", "login_good")  # attempts that the core has not been told of
 
 
-def begin(ear) -> None:
-    """What was before the boot: the wait begins anew, the core hears of attempts without it."""
+def tell(ear) -> None:
+    """The core hears of attempts while no agent ran."""
     store = esp32.NVS("wallbox")
-    ear.wait_until = ear.now() + wait_s(_get(store, _FAILED)) * 1000
-    if not ear.box or ear.box.agent.halted:
-        return
     for accepted in range(2):
-        count = _get(store, _UNTOLD[accepted])
-        if count:
+        count = _get(store, UNTOLD[accepted])
+        if count and not ear.box.agent.halted:
             ear.box.agent.take([events.LOGIN, accepted, count], ear.now())
-            store.set_i32(_UNTOLD[accepted], 0)
-            store.commit()
+            _put(store, UNTOLD[accepted], 0)
 
 
 def wait_s(failed: int) -> int:
@@ -88,14 +84,17 @@ def _answer(console, info: str) -> None:
 
 
 def _left_s(console) -> int:
-    return max(0, console.ear.wait_until - console.now() + 999) // 1000
+    ear = console.ear
+    if ear.wait_until < 0:  # nobody has asked since the boot, with which the wait began anew
+        ear.wait_until = wait_s(_get(esp32.NVS("wallbox"), _FAILED)) * 1000
+    return max(0, ear.wait_until - console.now() + 999) // 1000
 
 
 def _tell(console, store, accepted: int) -> None:
     if console.box and not console.box.agent.halted:
         console.box.agent.take([events.LOGIN, accepted, 1], console.now())
     else:
-        name = _UNTOLD[accepted]
+        name = UNTOLD[accepted]
         _put(store, name, min(_get(store, name) + 1, _COUNT_MOST))
 
 

@@ -10,16 +10,10 @@ from micropython import const
 
 from .. import build
 from .. import crash as crashes
-from ..commands import ACCEPTED, REBOOT_REQUIRED, REJECTED, SCHEDULED
+from ..commands import ACCEPTED, SCHEDULED
 
 _TEXT_PIECE = const(160)
 _DONE: tuple = (ACCEPTED, "", {})
-_NETWORK = (
-    "wifi.ssid wifi.password broker.host broker.port broker.user broker.password broker.tls "
-    "broker.ca broker.certificate broker.key broker.psk_identity broker.psk_key "
-    "broker.keep_alive_s clock.host clock.port"
-)
-_NEVER = "serial type chip lifecycle"  # of whoever provisions the box
 
 
 async def status(reply, _given) -> tuple:
@@ -50,12 +44,6 @@ async def _parts(reply, tree: dict) -> tuple:
         reply.part({key: tree[key]})
         await asyncio.sleep_ms(0)
     return _DONE
-
-
-async def self_test(reply, given) -> tuple:
-    from .. import selftest
-
-    return await selftest.run(reply, *given)
 
 
 async def ledger(reply, given) -> tuple:
@@ -103,28 +91,6 @@ async def wipe(reply, given) -> tuple:
     from . import wipe as wiping
 
     return await wiping.wipe(reply, *given)
-
-
-async def network(reply, given) -> tuple:
-    for key in given[0]:
-        if key not in _NETWORK.split(" "):
-            return REJECTED, "%s: not a network setting" % key[:40], {"field": key[:40]}
-    return _change(reply, given[0])
-
-
-async def configure(reply, given) -> tuple:
-    for key in given[0]:
-        if key in _NEVER.split(" "):
-            return REJECTED, "%s: only who provisions the box sets it" % key, {"field": key}
-    return _change(reply, given[0])
-
-
-def _change(reply, values: dict) -> tuple:
-    from ..commands import settings
-    answer, info, field = settings.store(values, reply.console.ear.serial or build.serial())
-    if answer != ACCEPTED:
-        return answer, info, {"field": field}
-    return REBOOT_REQUIRED, "stored; in force after restart", {}
 
 
 async def crash(reply, _given) -> tuple:

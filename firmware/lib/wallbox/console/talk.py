@@ -12,24 +12,6 @@ from ..store.keyed import hmac, same
 _DIGITS = const(32)
 _RESCUE = "status ledger trace network configure crash clear-fault restart"
 
-class Reply:
-    """The answers to one order."""
-
-    def __init__(self, console, number: int, verb: str):
-        self.console = console
-        self._number = number
-        self._verb = verb
-
-    def part(self, tree: dict) -> None:
-        self.console.say({"n": self._number, "to": self._verb, "part": tree})
-
-    def end(self, answer: tuple) -> None:
-        """answer: status, info, and other fields."""
-        tree = {"n": self._number, "to": self._verb, "status": answer[0], "info": answer[1]}
-        tree.update(answer[2])
-        self.console.say(tree)
-
-
 def heard(console, line: bytes) -> None:
     """line: a request without its > and its end."""
     line = line.strip()
@@ -78,10 +60,20 @@ def _order(console, line: bytes) -> None:
         return
     console.last_n = number
     console.session_at = console.now()
-    reply = Reply(console, number, verb)
+    reply = console.reply(number, verb)
     if not console.box and verb not in _RESCUE.split(" "):
         reply.end((NOT_SUPPORTED, "no agent runs: %s" % console.ear.why, {}))
         return
-    from . import orders
+    if verb == "self-test":
+        from .. import selftest
 
-    console.start(getattr(orders, verb.replace("-", "_"))(reply, given), reply)
+        work = selftest.run(reply, *given)
+    elif verb == "network" or verb == "configure":
+        from . import changes
+
+        work = getattr(changes, verb)(reply, given)
+    else:
+        from . import orders
+
+        work = getattr(orders, verb.replace("-", "_"))(reply, given)
+    console.start(work, reply)
