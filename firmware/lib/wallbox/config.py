@@ -42,7 +42,7 @@ _SCHEMA = (
     "reader.fitted;b;0;1;0\n"
     "reader.mode;t;4;8;free\n"
     "presence.offline_grace_h;i;0;8760;72\n"
-    "place.relocate_after_h;i;0;8760;24"
+    "place.relocate_after_h;i;0;8760;24\n"
 )
 
 # anybody on the way reads and changes what goes without TLS: a word that nobody writes by chance
@@ -93,8 +93,11 @@ class ConfigError(Exception):
 
 def rows():
     """Yields (key, type, least, most, default) of each key; default None: it must be given."""
-    for line in _SCHEMA.split("\n"):
-        row = line.split(";")
+    begin = 0
+    while begin < len(_SCHEMA):  # line by line: all at once would take 3 KB
+        end = _SCHEMA.find("\n", begin)
+        row = _SCHEMA[begin:end].split(";")
+        begin = end + 1
         kind = {"t": str, "i": int, "b": bool}[row[1]]
         yield row[0], kind, int(row[2]), int(row[3]), _default(kind, row[4:])
 

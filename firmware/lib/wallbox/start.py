@@ -10,6 +10,7 @@ from micropython import const
 from . import crash, lock
 
 _WATCHDOG_MS = const(30_000)
+_SPARE = const(4096)
 _SERVICE_MS = const(3_600_000)  # at the prompt nobody feeds the watchdog
 
 
@@ -59,5 +60,20 @@ def _refuse() -> None:
     machine.PWM(machine.Pin(PILOT_PWM), freq=1000, duty_u16=65_535)
 
 
+def lend() -> None:
+    """The spare memory, for the time that somebody is at the console."""
+    _spare.clear()
+
+
+def keep() -> None:
+    """Takes it back, if it can be had."""
+    if not _spare:
+        gc.collect()
+        try:
+            _spare.append(bytearray(_SPARE))
+        except MemoryError:
+            pass
+
+
 # given back when something ends the box, which may be lack of memory
-_spare = [bytearray(4096)]
+_spare = [bytearray(_SPARE)]

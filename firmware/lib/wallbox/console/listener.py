@@ -11,7 +11,7 @@ import sys
 import esp32
 from micropython import const
 
-from .. import forget
+from .. import forget, start
 
 LINE_MOST = const(480)
 _PASS_MS = const(20)
@@ -58,6 +58,7 @@ class Listener:
             if self._desks and self._desks[0].idle():
                 self._desks.clear()
                 forget("wallbox.console", "desk")
+                start.keep()
 
     def _untold(self) -> bool:
         """Whether somebody tried to log in while no agent ran; names as in login.py."""
@@ -74,6 +75,7 @@ class Listener:
         self._line = bytearray(0)
         self._length = _NEW
         if not self._desks:
+            start.lend()
             from . import desk
 
             self._desks.append(desk.Desk(self))
