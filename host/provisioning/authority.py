@@ -133,3 +133,22 @@ def _public(key: object) -> bytes:
     return key.public_bytes(  # type: ignore[attr-defined, no-any-return]
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def fits(
+    certificate_der: bytes,
+    key: ec.EllipticCurvePrivateKey,
+    authority_pem: bytes,
+    serial: str,
+    chip: str,
+) -> bool:
+    """Whether this certificate is the authority's, for that box and that key."""
+    from host.provisioning.outcome import Stopped
+
+    try:
+        certificate = x509.load_der_x509_certificate(certificate_der)
+        pem = certificate.public_bytes(serialization.Encoding.PEM)
+        check_issued(pem, authority_pem, serial, chip)
+        return _public(certificate.public_key()) == _public(key.public_key())
+    except (ValueError, Stopped):
+        return False

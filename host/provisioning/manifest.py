@@ -28,8 +28,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     micropython: Text
-    sha256: Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\Z")]
-    board: Annotated[str, StringConstraints(pattern=r"\A[a-z0-9_]{1,32}\Z")] = "wroom32"
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    board: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")] = "wroom32"
 
 
 def read_manifest(path: Path) -> Manifest:

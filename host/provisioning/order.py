@@ -33,10 +33,10 @@ def _plain(text: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
-Serial = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9][A-Za-z0-9-]{0,23}\Z")]
+Serial = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,23}$")]
 Ssid = Annotated[str, AfterValidator(_plain), StringConstraints(min_length=1, max_length=32)]
 Secret = Annotated[str, AfterValidator(_plain), StringConstraints(max_length=64)]
-Host = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9.:_-]{1,64}\Z")]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,64}$")]
 
 
 class _Table(BaseModel):
@@ -52,7 +52,7 @@ class Installation(_Table):
     cable_length_m: float = Field(gt=0, le=500)
     protection: Literal["RCBO", "RCD and fuse"]
     breaker_a: int = Field(ge=6, le=63)
-    phase_rotation: Literal["L1L2L3", "L2L3L1", "L3L1L2"] = "L1L2L3"
+    phase_rotation: Literal["RST", "RTS", "SRT", "STR", "TRS", "TSR"] = "RST"
     earth_electrode: StrictBool
     lower_edge_cm: int = Field(ge=0, le=400)
     upper_edge_cm: int = Field(ge=0, le=400)
@@ -76,7 +76,10 @@ class Meter(_Table):
 
 
 class Seals(_Table):
-    numbers: list[Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9-]{1,16}\Z")]] = Field(
+    """The seals' own numbers; `fitted` False: the board has no loops."""
+
+    fitted: StrictBool = True
+    numbers: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,16}$")]] = Field(
         min_length=1, max_length=4
     )
     policy: Literal["report", "pause", "stop"] = "stop"
@@ -91,7 +94,7 @@ class Order(_Table):
     """All of it. `type` is the type designation on the box's plate (S2)."""
 
     serial: Serial
-    type: Text
+    type: Annotated[str, StringConstraints(min_length=1, max_length=24), AfterValidator(_plain)]
     order: Text
     installer: Text
     installation: Installation | None = None

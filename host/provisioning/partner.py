@@ -49,6 +49,7 @@ class Partner(_Table):
     clock: Clock = Clock()
     interval_s: int = Field(default=900, ge=1, le=3600)
     offline_grace_h: int = Field(default=72, ge=0, le=8760)
+    keys: Path | None = None  # the key store, in a depot of the operator itself
 
 
 def read_partner(path: Path) -> Partner:
@@ -57,7 +58,7 @@ def read_partner(path: Path) -> Partner:
         partner = Partner.model_validate(read_toml(path))
     except pydantic.ValidationError as error:
         raise field_error(error, str(path)) from None
-    names = ("operator_key", "authority", "authority_key", "broker_authority")
+    names = ("operator_key", "authority", "authority_key", "broker_authority", "keys")
     found = {name: getattr(partner, name) for name in (*names, "signer_certificate", "signer_key")}
     base = path.resolve().parent
     return partner.model_copy(

@@ -65,22 +65,29 @@ for name, value in given["files"].items():
             raise OSError("the file does not read back")
         os.rename("new.part", name)
 os.sync() if hasattr(os, "sync") else None
-told = {"chip": hexlify(machine.unique_id()).decode(), "python": sys.version,
+ledger, used, head = esp32.Partition.find(1, label="ledger")[0], 0, bytearray(16)
+for number in range(ledger.info()[3] // 4096):
+    ledger.readblocks(number, head, 0)
+    used += head != b"\\xff" * 16
+told = {"chip": hexlify(machine.unique_id()).decode(), "used": used, "python": sys.version,
         "files": {name: text(content(name)) for name in given["want"]},
-        "identity": {name: text(blob(name)) for name in ("serial", "type", "ledger_key")}}
+        "identity": {name: text(blob(name)) for name in ("serial", "ledger_key")}}
 print("%s" + json.dumps(told))
 """
 
 
 @dataclass(repr=False)
 class Survey:
-    """What lies on the box; never printed, it holds its secrets."""
+    """What lies on the box; never printed, it holds its secrets.
+
+    `ledger_sectors`: those of the ledger that were written.
+    """
 
     chip: str
     python: str
     serial: str
-    type: str
     key: bytes
+    ledger_sectors: int
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -122,8 +129,8 @@ def _survey(told: dict[str, Any]) -> Survey:
         chip=str(told["chip"]),
         python=str(told["python"]),
         serial=data(identity["serial"]).decode("utf-8", "replace"),
-        type=data(identity["type"]).decode("utf-8", "replace"),
         key=data(identity["ledger_key"]),
+        ledger_sectors=int(told["used"]),
         files={name: data(content) for name, content in told["files"].items()},
     )
 
