@@ -102,7 +102,7 @@ class ConsoleLine:
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             try:
-                found = re.search(rb"MicroPython (v[^ ;]+)", self._line(until))
+                found = re.search(rb"MicroPython ([^ ;]+) on ", self._line(until))
             except Silent:
                 break
             if found:

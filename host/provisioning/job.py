@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from host.provisioning import repl
 from host.provisioning.console_line import ConsoleLine
 from host.provisioning.esptool_program import Flasher
 from host.provisioning.flash_image import FlashImage
@@ -20,6 +21,9 @@ from host.provisioning.screen import Screen
 from host.provisioning.texts import _
 
 BOOT_S = 30.0
+FIND_S = 3.0
+ASK_S = 0.7
+BANNER_S = 0.4
 IN_SERVICE = ("in service", "suspended", "on hold")
 
 
@@ -76,6 +80,41 @@ class Job:
         with ConsoleLine(self.port) as line:
             self.identity = line.ask("identity")
         return self.identity
+
+    def find(self, timeout_s: float) -> bool:
+        """Who is at the port: the agent's console, or an open Python prompt, which is looked at.
+
+        False if neither answers in time. Raises Stopped for a port that cannot be used.
+        """
+        until = time.monotonic() + timeout_s
+        with ConsoleLine(self.port) as line:
+            while True:
+                try:
+                    self.identity = line.ask("identity", ASK_S, tries=1)
+                    return True
+                except NoAnswer:
+                    prompt = line.banner(BANNER_S)
+                if prompt:
+                    break
+                if time.monotonic() > until:
+                    return False
+        self.look()
+        return True
+
+    def look(self) -> Survey:
+        """What is on a box with an open prompt, which stops for it; also its identity."""
+        survey = self.survey = repl.look(self.port)
+        self.must_restart = True
+        self.identity = {
+            "chip": survey.chip,
+            "serial": survey.serial,
+            "firmware": survey.firmware,
+            "python": survey.python,
+            "lifecycle": self.lifecycle or None,
+            "locked": False,
+            "key": bool(survey.key),
+        }
+        return survey
 
     def wait(self, ready: Callable[[dict[str, Any]], bool], word: str = "health") -> dict[str, Any]:
         """The answer to `word` once it is as wanted, or the last one after BOOT_S.

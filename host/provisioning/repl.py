@@ -33,10 +33,10 @@ from binascii import a2b_base64, b2a_base64, hexlify
 from hashlib import sha256
 machine.WDT(timeout=3_600_000)  # nobody feeds it now
 given = json.loads(a2b_base64("%s"))
-nvs = esp32.NVS("wallbox")
 def blob(name):
     value = bytearray(64)
     try:
+        nvs = esp32.NVS("wallbox")
         return bytes(value[:nvs.get_blob(name, value)])
     except OSError:
         return b""
@@ -48,14 +48,12 @@ def content(name):
         return b""
 def text(data):
     return b2a_base64(data).decode().strip()
-changed = False
 for name, value in given["identity"].items():
     value = a2b_base64(value)
     if blob(name) != value:
+        nvs = esp32.NVS("wallbox")
         nvs.set_blob(name, value)
-        changed = True
-if changed:
-    nvs.commit()
+        nvs.commit()
 for name, value in given["files"].items():
     value = a2b_base64(value)
     if content(name) != value:
@@ -65,11 +63,17 @@ for name, value in given["files"].items():
             raise OSError("the file does not read back")
         os.rename("new.part", name)
 os.sync() if hasattr(os, "sync") else None
-ledger, used, head = esp32.Partition.find(1, label="ledger")[0], 0, bytearray(16)
-for number in range(ledger.info()[3] // 4096):
-    ledger.readblocks(number, head, 0)
+found, used, head = esp32.Partition.find(1, label="ledger"), 0, bytearray(16)
+for number in range(found[0].info()[3] // 4096 if found else 0):
+    found[0].readblocks(number, head, 0)
     used += head != b"\\xff" * 16
-told = {"chip": hexlify(machine.unique_id()).decode(), "used": used, "python": sys.version,
+try:
+    from wallbox import version
+    firmware = version.TEXT
+except Exception:
+    firmware = ""
+told = {"chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "used": used,
+        "python": ".".join(str(part) for part in sys.implementation[1][:3]),
         "files": {name: text(content(name)) for name in given["want"]},
         "identity": {name: text(blob(name)) for name in ("serial", "ledger_key")}}
 print("%s" + json.dumps(told))
@@ -85,6 +89,7 @@ class Survey:
 
     chip: str
     python: str
+    firmware: str
     serial: str
     key: bytes
     ledger_sectors: int
@@ -128,6 +133,7 @@ def _survey(told: dict[str, Any]) -> Survey:
     return Survey(
         chip=str(told["chip"]),
         python=str(told["python"]),
+        firmware=str(told["firmware"]),
         serial=data(identity["serial"]).decode("utf-8", "replace"),
         key=data(identity["ledger_key"]),
         ledger_sectors=int(told["used"]),

@@ -8,8 +8,8 @@ from host import image
 from host.ledger.verify.rows import Unusable
 from host.provisioning.console_line import ConsoleLine
 from host.provisioning.files import write_whole
-from host.provisioning.job import IN_SERVICE, Job
-from host.provisioning.outcome import NoAnswer, refused, unusable
+from host.provisioning.job import FIND_S, IN_SERVICE, Job
+from host.provisioning.outcome import refused, unusable
 from host.provisioning.texts import N_, _
 
 TITLE = N_("Chip and flash")
@@ -18,9 +18,8 @@ _ENTRY = struct.Struct("<HBBII16sI")
 
 
 def run(job: Job) -> str:
-    try:
-        job.ask_identity()
-    except NoAnswer:
+    if not job.find(FIND_S) or not job.identity.get("firmware"):
+        job.identity, job.survey, job.must_restart = {}, None, False
         return _blank(job)
     job.found(str(job.identity["chip"]))
     told = str(job.identity.get("serial") or "")
@@ -100,7 +99,7 @@ def _not_in_use(job: Job) -> None:
 
 def _nothing_unsaid(job: Job) -> None:
     """A ledger of before whose records the operator has not acknowledged is collected first."""
-    if job.journal.of("identity"):
+    if job.journal.of("identity") or job.survey is not None:
         return
     with ConsoleLine(job.port) as line:
         ledger = line.ask("health").get("ledger") or {}

@@ -7,8 +7,8 @@ has never been a box's; then all of it is emptied first.
 from __future__ import annotations
 
 from host.provisioning.flash_image import older
-from host.provisioning.job import Job
-from host.provisioning.outcome import refused
+from host.provisioning.job import BOOT_S, Job
+from host.provisioning.outcome import refused, unreachable
 from host.provisioning.step_detect import has_rings
 from host.provisioning.texts import N_, _
 
@@ -29,7 +29,11 @@ def run(job: Job) -> str:
     fresh = not has_rings(job)
     job.journal.note("flash", began=True)
     job.flasher.write(job.image.pieces(), fresh, job.screen.progress)
-    job.identity = job.wait(lambda told: bool(told.get("firmware")), "identity")
+    job.survey = None
+    if not job.find(BOOT_S):
+        raise unreachable(_("the box at {port} does not start", port=job.port),
+                          _("it did not answer for {seconds} s", seconds=int(BOOT_S)),
+                          _("press its reset button and repeat; see docs/recovery.md"))
     answered = str(job.identity.get("firmware") or "")
     if answered != wanted:
         raise refused(_("the box does not start with the new firmware"),

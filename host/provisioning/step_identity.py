@@ -27,8 +27,7 @@ TITLE = N_("Identity")
 def run(job: Job) -> str:
     if job.locked:
         return _locked(job)
-    survey = job.survey = repl.look(job.port)
-    job.must_restart = True
+    survey = job.survey or job.look()
     _same_box(job)
     identity: dict[str, bytes] = {}
     files: dict[str, bytes] = {}

@@ -15,12 +15,12 @@ from host.provisioning.outcome import refused
 from host.provisioning.texts import N_, _
 
 TITLE = N_("Seals and service")
-ENTER_S = 20.0
 _TAKEN = ("Accepted", "Scheduled")
 
 
 def run(job: Job) -> str:
     if job.lifecycle in IN_SERVICE:
+        _must_be_locked(job)
         return _("in service already")
     if not all(job.journal.of(step).get("passed") for step in ("self-test", "checklist")):
         raise refused(_("the box does not go into service"),
@@ -34,14 +34,20 @@ def run(job: Job) -> str:
         job.journal.note("service", began=True, seals=seals.numbers, policy=seals.policy,
                          register_wh=register_wh, register_utc_s=int(time.time()))
         _order(line, "lifecycle", {"after": "in service"})
-    told = job.wait(lambda told: told.get("lifecycle") == "in service", "identity")
-    job.identity = told
-    if told.get("lifecycle") != "in service" or not told.get("locked"):
+    _must_be_locked(job)
+    return _("in service and locked, first register {register} Wh", register=register_wh)
+
+
+def _must_be_locked(job: Job) -> None:
+    """The lock follows the lifecycle within a moment."""
+    told = job.identity = job.wait(
+        lambda told: told.get("lifecycle") in IN_SERVICE and told.get("locked") is True, "identity"
+    )
+    if told.get("lifecycle") not in IN_SERVICE or not told.get("locked"):
         raise refused(_("the box did not go into service"),
                       _("it is {lifecycle}, locked: {locked}", lifecycle=told.get("lifecycle"),
                         locked=told.get("locked")),
                       _("repeat the command"))
-    return _("in service and locked, first register {register} Wh", register=register_wh)
 
 
 def _register(job: Job, line: ConsoleLine) -> int:

@@ -45,7 +45,7 @@ def run(job: Job) -> str:
 def _ready(job: Job) -> None:
     """Wait for what needs a moment after a start; what does not come, the test explains."""
     job.wait(
-        lambda told: bool(told.get("link")) and told.get("clock") in ("synchronised", "S", None, "")
+        lambda told: bool(told.get("link")) and told.get("clock") == "S"
         if told.get("agent") == "runs"
         else False
     )

@@ -30,7 +30,8 @@ class Programmer:
     def write(
         self, pieces: Sequence[tuple[int, bytes]], erase_all: bool, progress: Progress
     ) -> None:
-        flash = bytearray(b"\xff" * FLASH_SIZE) if erase_all else bytearray(self.read(0, FLASH_SIZE))
+        before = b"\xff" * FLASH_SIZE if erase_all else self.read(0, FLASH_SIZE)
+        flash = bytearray(before)
         for offset, data in pieces:
             flash[offset : offset + len(data)] = data
         self._put(flash)
