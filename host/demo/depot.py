@@ -107,10 +107,16 @@ class Depot:
     """
 
     def __init__(
-        self, folder: Path, boxes: int = 1, tls: bool = True, keys_at_hand: bool = True
+        self,
+        folder: Path,
+        boxes: int = 1,
+        tls: bool = True,
+        keys_at_hand: bool = True,
+        speed: int = 1,
     ) -> None:
         self.folder = folder
         self.tls = tls
+        self.speed = speed
         self.image = demo_image()
         self.authority = Authority(folder / "operator")
         (folder / "keys").mkdir(mode=0o700)
@@ -158,7 +164,7 @@ class Depot:
     def _world(self, number: int) -> World:
         unique_id = bytes.fromhex("240ac4") + number.to_bytes(3, "big")
         world = World(self.folder / f"box{number}", meter=METER, broker=None, flash=BLANK,
-                      serial=self.serial(number), unique_id=unique_id, speed=1)
+                      serial=self.serial(number), unique_id=unique_id, speed=self.speed)
         world.meter.sim.set(power_w=(0, 0, 0))
         return world
 

@@ -32,6 +32,7 @@ BAUD = 115_200
 ANSWER_S = 5.0
 ORDER_S = 30.0
 TRIES = 3
+BUSY_S = 1.5
 _CHUNK = 128  # the chip keeps 256 characters
 _PAUSE_S = 0.025
 _LINE_BYTES_MAX = 8192
@@ -52,15 +53,26 @@ class ConsoleLine:
         self._session: bytes | None = None
         self._counter = 0
         self._received = b""
-        try:
-            self._serial = serial.serial_for_url(port, do_not_open=True, baudrate=BAUD)
-            self._serial.timeout = _READ_S
-            self._serial.write_timeout = ANSWER_S
-            self._serial.exclusive = True
-            self._serial.dtr = self._serial.rts = False  # else a board's circuit resets the chip
-            self._serial.open()
-        except (OSError, ValueError) as error:
-            raise explain(port, error) from None
+        self._serial = self._opened(port)
+
+    @staticmethod
+    def _opened(port: str) -> Any:
+        until = time.monotonic() + BUSY_S
+        while True:
+            try:
+                opened = serial.serial_for_url(port, do_not_open=True, baudrate=BAUD)
+                opened.timeout = _READ_S
+                opened.write_timeout = ANSWER_S
+                opened.exclusive = True
+                opened.dtr = opened.rts = False  # else a board's circuit resets the chip
+                opened.open()
+                return opened
+            except (OSError, ValueError) as error:
+                stopped = explain(port, error)
+                # a program that is being started holds our other ports for a moment
+                if not stopped.busy or time.monotonic() > until:
+                    raise stopped from None
+            time.sleep(0.05)
 
     def __enter__(self) -> ConsoleLine:
         return self
@@ -96,17 +108,21 @@ class ConsoleLine:
             EXIT_UNREACHABLE,
         )
 
-    def banner(self, timeout_s: float = 1.0) -> str:
-        """The version of a MicroPython whose prompt is open, "" if there is none."""
-        self._send(b"\r\x02")
+    def who(self, timeout_s: float) -> dict[str, Any] | str:
+        """The identity, or the version of a MicroPython whose prompt is open, or ""."""
         until = time.monotonic() + timeout_s
+        self._send(b"\r\x02\n>identity\n")  # Ctrl-B asks a prompt for its banner
         while time.monotonic() < until:
             try:
-                found = re.search(rb"MicroPython ([^ ;]+) on ", self._line(until))
+                text = self._line(until)
             except Silent:
                 break
+            found = re.search(rb"MicroPython ([^ ;]+) on ", text)
             if found:
                 return found[1].decode("ascii", "replace")
+            told = self._parse(text)
+            if told is not None and told.get("to") == "identity":
+                return told
         return ""
 
     def login(self, key: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from host.provisioning.texts import _
 
 AT_ONCE = 16  # sectors an order; a line that fails costs no more than these
 RING_BYTES_MAX = 4 << 20
-TRIES = 3
+TRIES = 8
+BUSY_S = 0.5
 
 
 @dataclass
@@ -62,6 +64,9 @@ def _some(line: ConsoleLine, ring: str, first: int) -> tuple[dict[str, Any], dic
                     content += data
 
         answer = line.order(ring, {"first": first, "count": AT_ONCE}, part=part)
+        if answer["status"] == "Failed" and _try < TRIES - 1:
+            time.sleep(BUSY_S)  # the box had no memory for it at that moment
+            continue
         if answer["status"] != "Accepted":
             raise refused(_("the box does not take {order}", order=ring), str(answer.get("info")),
                           _("repeat the command"))

@@ -23,7 +23,6 @@ from host.provisioning.texts import _
 BOOT_S = 30.0
 FIND_S = 3.0
 ASK_S = 0.7
-BANNER_S = 0.4
 IN_SERVICE = ("in service", "suspended", "on hold")
 
 
@@ -89,12 +88,11 @@ class Job:
         until = time.monotonic() + timeout_s
         with ConsoleLine(self.port) as line:
             while True:
-                try:
-                    self.identity = line.ask("identity", ASK_S, tries=1)
+                found = line.who(ASK_S)
+                if isinstance(found, dict):
+                    self.identity = found
                     return True
-                except NoAnswer:
-                    prompt = line.banner(BANNER_S)
-                if prompt:
+                if found:
                     break
                 if time.monotonic() > until:
                     return False

@@ -21,6 +21,7 @@ class Stopped(Exception):
         self.action = action
         self.code = code
         self.field = field
+        self.busy = False  # a port that another program has open
 
     def __str__(self) -> str:
         return f"{self.what}: {self.why}; {self.action}"

@@ -21,8 +21,10 @@ def explain(port: str, error: BaseException | str) -> Stopped:
             action = _("close other programs that use the port")
         return unreachable(what, _("you have no permission for it"), action)
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in low or "in use" in low:
-        return unreachable(what, _("another program has it open"),
-                           _("close terminal programs and editors that are connected to it"))
+        stopped = unreachable(what, _("another program has it open"),
+                              _("close terminal programs and editors that are connected to it"))
+        stopped.busy = True
+        return stopped
     if number in (errno.ENOENT, errno.ENXIO) or "no such file" in low or "no device" in low:
         return unreachable(what, _("there is no such port"),
                            _("plug the cable in; if `wallbox devices` shows nothing, take a cable "

@@ -8,7 +8,7 @@ from serial.tools import list_ports
 
 from host.provisioning.console_line import ConsoleLine
 from host.provisioning.esptool_program import Esptool
-from host.provisioning.outcome import NoAnswer, Stopped
+from host.provisioning.outcome import Stopped
 
 # USB to serial bridges of ESP32 boards, and the chips' own USB
 USB_IDS = {
@@ -58,13 +58,13 @@ def look(device: Device, deep: bool = False) -> Device:
     """Ask the box at the port who it is; `deep` also asks a silent chip's boot loader."""
     try:
         with ConsoleLine(device.port) as line:
-            try:
-                _told(device, line.ask("identity", QUICK_S, tries=2))
-                return device
-            except NoAnswer:
-                device.python = line.banner()
-                device.content = "MicroPython" if device.python else "no answer"
-        if deep:
+            found = line.who(QUICK_S)
+        if isinstance(found, dict):
+            _told(device, found)
+            return device
+        device.python = found
+        device.content = "MicroPython" if found else "no answer"
+        if deep and not found:
             _ask_boot_loader(device)
     except Stopped as stopped:
         device.content, device.note = "trouble", str(stopped)

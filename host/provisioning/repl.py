@@ -1,13 +1,14 @@
 """A box that is not locked yet, by the real mpremote: look at its identity and files, write them.
 
 The script goes to mpremote through its standard input, never as an argument, so that no secret
-is in a list of processes or in a file. It writes each file beside the old one, compares its hash,
-and the new one takes the old one's place; what it prints is one JSON line.
+is in a list of processes or in a file; both ways carry a CRC. It writes each file beside the old
+one, compares its hash, and the new one takes the old one's place; it prints one JSON line.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import re
 import subprocess
@@ -20,6 +21,7 @@ from host.provisioning.port_errors import explain
 from host.provisioning.texts import _
 
 TIMEOUT_S = 60.0
+BUSY_TRIES = 3
 PROGRAM = (sys.executable, "-m", "mpremote")
 CONFIG = "config.json"
 AUTHORITY = "ca.der"
@@ -29,10 +31,13 @@ _MARK = "provisioning:"
 
 _SCRIPT = """
 import esp32, json, machine, os, sys
-from binascii import a2b_base64, b2a_base64, hexlify
+from binascii import a2b_base64, b2a_base64, crc32, hexlify
 from hashlib import sha256
 machine.WDT(timeout=3_600_000)  # nobody feeds it now
-given = json.loads(a2b_base64("%s"))
+given = a2b_base64("%s")
+if crc32(given) != %d:
+    raise OSError("the order was damaged on its way")
+given = json.loads(given)
 def blob(name):
     value = bytearray(64)
     try:
@@ -76,7 +81,8 @@ told = {"chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "us
         "python": ".".join(str(part) for part in sys.implementation[1][:3]),
         "files": {name: text(content(name)) for name in given["want"]},
         "identity": {name: text(blob(name)) for name in ("serial", "ledger_key")}}
-print("%s" + json.dumps(told))
+told = json.dumps(told)
+print("%s%%08x %%s" %% (crc32(told.encode()), told))
 """
 
 
@@ -111,11 +117,15 @@ def write(port: str, identity: dict[str, bytes], files: dict[str, bytes]) -> Sur
         "files": {name: base64.b64encode(value).decode() for name, value in files.items()},
         "want": [CONFIG, AUTHORITY, CERTIFICATE, PRIVATE_KEY],
     }
-    packed = base64.b64encode(json.dumps(given).encode()).decode()
-    output = _mpremote(port, _SCRIPT % (packed, _MARK), "resume", "run", "/dev/stdin")
-    found = re.search(rf"^{_MARK}(.*)$", output, re.MULTILINE)
+    data = json.dumps(given).encode()
+    packed = base64.b64encode(data).decode()
+    script = _SCRIPT % (packed, binascii.crc32(data), _MARK)
+    output = _mpremote(port, script, "resume", "run", "/dev/stdin")
+    found = re.search(rf"^{_MARK}([0-9a-f]{{8}}) (.*)$", output, re.MULTILINE)
     try:
-        return _survey(json.loads(found[1])) if found else _no_words(port)
+        if not found or int(found[1], 16) != binascii.crc32(found[2].encode()):
+            return _no_words(port)
+        return _survey(json.loads(found[2]))
     except (ValueError, KeyError, TypeError, AttributeError):
         return _no_words(port)
 
@@ -148,6 +158,17 @@ def _no_words(port: str) -> Survey:
 
 
 def _mpremote(port: str, script: str, *words: str) -> str:
+    """What mpremote prints; one that finds the port busy for a moment is started again."""
+    for _try in range(BUSY_TRIES):
+        try:
+            return _once(port, script, *words)
+        except Stopped as stopped:
+            if not stopped.busy or _try == BUSY_TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _once(port: str, script: str, *words: str) -> str:
     try:
         done = subprocess.run(
             [*PROGRAM, "connect", port, *words],
@@ -174,5 +195,9 @@ def _failure(port: str, text: str) -> Stopped:
                            _("it is locked, or its program hangs"),
                            _("a box in service is changed with `wallbox console`; else press its "
                              "reset button and repeat"))
+    if "Traceback" in text:
+        return unreachable(_("the box at {port} did not do what it was to do", port=port),
+                           text.strip().splitlines()[-1][:120],
+                           _("repeat the command; if it stays, take another cable or port"))
     last = [line for line in text.strip().splitlines() if "a2b_base64" not in line][-1:]
     return explain(port, (last or [""])[0])

@@ -42,7 +42,8 @@ def run(job: Job) -> str:
     changed = {name: data for name, data in files.items() if survey.files.get(name) != data}
     if identity or changed:
         survey = job.survey = repl.write(job.port, identity, changed)
-        if survey.key != job.key or survey.serial != job.order.serial:
+        wrong = [name for name, data in changed.items() if survey.files.get(name) != data]
+        if survey.key != job.key or survey.serial != job.order.serial or wrong:
             raise refused(_("the identity does not read back"),
                           _("the box's flash holds something else"),
                           _("repeat the command; if it stays, the chip's flash is failing"))
@@ -90,6 +91,8 @@ def _key(job: Job) -> bytes:
                       _("its key was wiped, and a new key cannot continue it"),
                       _("prepare the box with `wallbox reuse`"))
     stored = stored_key(job)
+    if not job.survey.ledger_sectors and stored is not None and _sealed_is(job, stored):
+        key = b""  # nothing was signed with what is there: the one that was kept counts
     if stored is not None and stored != key and (key or not _sealed_is(job, stored)):
         raise refused(_("the key store has another key of {serial}", serial=job.order.serial),
                       _("two boxes cannot have one serial"),
