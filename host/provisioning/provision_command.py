@@ -63,6 +63,10 @@ def provision(
     label: Annotated[
         bool, typer.Option("--label", help="Draw the label with its QR code.")
     ] = False,
+    rescue: Annotated[
+        bool,
+        typer.Option("--rescue", help="Write program and files of a broken box anew, no more."),
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nobody: what the order does not tell is missing.")
     ] = False,
@@ -108,6 +112,11 @@ def provision(
         one = read_order(order)
         name = _only_port(port)
         screen = JsonScreen(name) if as_json else PersonScreen(out, person)
+        if rescue:
+            from host.provisioning.rescue import rescue as write_anew
+
+            screen.done(write_anew(job(name, one, screen)))
+            return
         run(job(name, one, screen), until)
         _say_done(as_json, name, one.serial, until)
 

@@ -20,6 +20,7 @@ from host.provisioning.texts import _
 
 FINAL_S = 20.0
 DELIVER_S = 30.0
+START_S = 30.0
 DECOMMISSIONED = "decommissioned"
 
 
@@ -50,8 +51,7 @@ def decommission(port: str, keys: Path, folder: Path, wipe_keys: bool) -> dict[s
 
 def reuse(port: str, keys: Path, folder: Path) -> dict[str, Any]:
     """Raises Stopped. The ledger is continued with the key it was begun with."""
-    with ConsoleLine(port) as line:
-        told = line.ask("identity")
+    told = _who(port)
     serial = str(told.get("serial") or "")
     if told.get("lifecycle") not in (None, "", DECOMMISSIONED, "factory"):
         raise refused(_("this box is {lifecycle}", lifecycle=told.get("lifecycle")),
@@ -73,6 +73,18 @@ def reuse(port: str, keys: Path, folder: Path) -> dict[str, Any]:
     return {"serial": serial, "chip": told["chip"]}
 
 
+def _who(port: str) -> dict[str, Any]:
+    """The identity; empty of a box at its Python prompt. Raises Stopped."""
+    until = time.monotonic() + START_S
+    with ConsoleLine(port) as line:
+        while not (found := line.who(1.0)):
+            if time.monotonic() > until:
+                raise unreachable(_("the box at {port} does not start", port=port),
+                                  _("it did not answer for {seconds} s", seconds=int(START_S)),
+                                  _("press its reset button and repeat; see docs/recovery.md"))
+    return found if isinstance(found, dict) else {}
+
+
 def _give_back(port: str, keys: Path, serial: str) -> None:
     survey = repl.look(port)
     try:
@@ -85,7 +97,7 @@ def _give_back(port: str, keys: Path, serial: str) -> None:
         repl.write(port, {"ledger_key": key}, {})
     finally:
         repl.reset(port)
-    until = time.monotonic() + 30
+    until = time.monotonic() + START_S
     while True:
         try:
             with ConsoleLine(port) as line:

@@ -98,8 +98,13 @@ def _not_in_use(job: Job) -> None:
 
 
 def _nothing_unsaid(job: Job) -> None:
-    """A ledger of before whose records the operator has not acknowledged is collected first."""
-    if job.journal.of("identity") or job.survey is not None:
+    """Records that the operator has not acknowledged are collected first, unless they come from
+    the provisioning that is under way: then journal, key store or sealed file know the box.
+    """
+    from host.provisioning.step_identity import stored_key
+
+    known = job.journal.of("identity") or stored_key(job) or job.file(".sealed").exists()
+    if known or job.survey is not None:
         return
     with ConsoleLine(job.port) as line:
         ledger = line.ask("health").get("ledger") or {}

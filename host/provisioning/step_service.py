@@ -15,6 +15,7 @@ from host.provisioning.outcome import refused
 from host.provisioning.texts import N_, _
 
 TITLE = N_("Seals and service")
+REGISTER_S = 20.0
 _TAKEN = ("Accepted", "Scheduled")
 
 
@@ -60,7 +61,13 @@ def _register(job: Job, line: ConsoleLine) -> int:
         job.screen.line(str(told.get("name")), str(told.get("result")),
                         str(told.get("measured") or ""), str(told.get("do") or ""))
 
-    line.order("self-test", {"only": "register idle-current"}, part=part)
+    until = time.monotonic() + REGISTER_S
+    while True:
+        found.clear()
+        answer = line.order("self-test", {"only": "register idle-current"}, part=part)
+        if not answer.get("failed") or time.monotonic() > until:
+            break
+        time.sleep(1.0)  # after a start the meter is not read yet
     if not isinstance(found.get("register_wh"), int) or "l1_ma" not in found:
         raise refused(_("the first register was not read"),
                       _("the meter does not answer, or a current flows"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from host.provisioning.job import Job
-from host.provisioning.outcome import refused, unusable
+from host.provisioning.outcome import refused
 from host.provisioning.texts import N_, _
 
 TITLE = N_("Self-test")
@@ -129,12 +129,3 @@ def parse_kwh(text: str) -> int:
         return int(value)
     except InvalidOperation:
         raise ValueError(_("a number of kWh, as 1234.5")) from None
-
-
-def line_values(job: Job, name: str) -> dict[str, Any]:
-    """What the test of that name measured. Raises Stopped if there is none."""
-    for line in job.journal.of("self-test").get("lines", []):
-        if line["name"] == name:
-            return dict(line["values"])
-    raise unusable(_("the self-test is not in the journal"), _("its line {name} is missing",
-                   name=name), _("repeat the command without --until"))
