@@ -14,6 +14,7 @@ from host.provisioning.texts import N_, _
 
 TITLE = N_("Chip and flash")
 CHIPS = ("ESP32",)
+TABLE_BYTES = 256  # ours has seven entries of 32, and their digest
 _ENTRY = struct.Struct("<HBBII16sI")
 
 
@@ -55,9 +56,9 @@ def _blank(job: Job) -> str:
 
 def has_rings(job: Job) -> bool:
     """Whether the flash has a partition table with our ledger."""
-    table = job.flasher.read(image.PARTITION_TABLE_AT, 0xC00)
+    table = job.flasher.read(image.PARTITION_TABLE_AT, TABLE_BYTES)
     wanted = image.partitions()["ledger"]
-    for at in range(0, len(table) - _ENTRY.size, _ENTRY.size):
+    for at in range(0, len(table), _ENTRY.size):
         magic, _kind, _sub, offset, size, name, _flags = _ENTRY.unpack_from(table, at)
         if magic != 0x50AA:
             return False
