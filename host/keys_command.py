@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,7 +80,7 @@ def unseal(
     operator_key: Annotated[
         Path, typer.Option("--operator-key", help="Private key of `wallbox keys operator`.")
     ],
-    keys: KeysOption = _KEYS,
+    keys: KeysOption = KEYS,
 ) -> None:
     """Take the keys of boxes that a partner has provisioned into the key store.
 
