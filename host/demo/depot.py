@@ -155,7 +155,7 @@ class Depot:
             "[broker]",
             f'host = "{BROKER}"',
             "port = 1883",
-            f'tls = "{"certificate" if self.tls else "none"}"',
+            f'tls = "{"certificate" if self.tls else "none-in-tests"}"',
             "[clock]",
             'host = "time.example"',
         ]

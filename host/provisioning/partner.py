@@ -23,11 +23,11 @@ class _Table(BaseModel):
 
 
 class Broker(_Table):
-    """`tls` is `none` on a test bench alone."""
+    """`tls` is `none-in-tests` on a test bench alone."""
 
     host: Host
     port: int = Field(default=0, ge=0, le=65_535)
-    tls: Literal["none", "certificate"] = "certificate"
+    tls: Literal["none-in-tests", "certificate"] = "certificate"
     keep_alive_s: int = Field(default=30, ge=5, le=3600)
 
 

@@ -85,7 +85,7 @@ except Exception:
 told = {"chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "used": used,
         "python": ".".join(str(part) for part in sys.implementation[1][:3]),
         "files": {name: text(content(name)) for name in given["want"]},
-        "identity": {name: text(blob(name)) for name in ("serial", "ledger_key")}}
+        "identity": {name: text(blob(name)) for name in ("serial", "ledger_key", "chip")}}
 told = json.dumps(told)
 print("%s%%08x %%s" %% (crc32(told.encode()), told))
 """
@@ -95,7 +95,7 @@ print("%s%%08x %%s" %% (crc32(told.encode()), told))
 class Survey:
     """What lies on the box; never printed, it holds its secrets.
 
-    `ledger_sectors`: those of the ledger that were written.
+    `bound`: the chip that the key belongs to; `ledger_sectors`: those that were written.
     """
 
     chip: str
@@ -103,6 +103,7 @@ class Survey:
     firmware: str
     serial: str
     key: bytes
+    bound: str
     ledger_sectors: int
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -151,6 +152,7 @@ def _survey(told: dict[str, Any]) -> Survey:
         firmware=str(told["firmware"]),
         serial=data(identity["serial"]).decode("utf-8", "replace"),
         key=data(identity["ledger_key"]),
+        bound=data(identity["chip"]).hex(),
         ledger_sectors=int(told["used"]),
         files={name: data(content) for name, content in told["files"].items()},
     )

@@ -36,6 +36,8 @@ def run(job: Job) -> str:
     job.key = _key(job)
     if survey.key != job.key:
         identity["ledger_key"] = job.key
+    if survey.bound != job.chip:
+        identity["chip"] = bytes.fromhex(job.chip)
     if job.partner.broker.tls == "certificate":
         files = _certificate(job)
     job.journal.note("identity", serial=job.order.serial, key_check=sealing.key_check(job.key))
@@ -69,6 +71,7 @@ def _same_box(job: Job) -> None:
         bound = str(json.loads(survey.files.get(repl.CONFIG) or b"{}").get("chip") or "")
     except (ValueError, AttributeError):
         pass  # a torn or foreign file is written anew
+    bound = bound if bound not in ("", job.chip) else survey.bound
     if survey.chip != job.chip or bound not in ("", job.chip):
         raise refused(_("this flash was made for another chip"),
                       _("it belongs to {other}, this is {chip}", chip=job.chip,
