@@ -87,17 +87,13 @@ def test_again_changes_nothing(bare):
     assert bare.programmers[0].writes == 1
 
 
-@pytest.mark.parametrize("until", NAMES[:-1])
-def test_it_goes_on_from_every_step(tmp_path, until):
-    with depot(tmp_path) as place:
-        provision(place.job(), until)
-        job = place.job()
-        provision(job)
-        assert place.programmers[0].writes == (0 if until == "detect" else 1) + (
-            1 if until == "detect" else 0
-        )
-        certificate.verify(certificate.read(job.file(".certificate.json")),
-                           place.authority.file.read_bytes())
+def test_it_goes_on_from_every_step(bare):
+    for until in NAMES:
+        job = bare.job()
+        provision(job, until)
+    assert bare.programmers[0].writes == 1
+    certificate.verify(certificate.read(job.file(".certificate.json")),
+                       bare.authority.file.read_bytes())
 
 
 def test_another_laptop_goes_on_before_the_box_is_in_service(tmp_path):

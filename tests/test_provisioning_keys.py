@@ -140,8 +140,9 @@ def test_the_journal_is_whole_or_the_one_before(tmp_path):
     journal.note("flash", sha256="x")
     again = Journal(tmp_path, CHIP)
     assert again.of("flash")["sha256"] == "x" and again.of("nothing") == {}
-    again.forget("flash")
-    assert Journal(tmp_path, CHIP).of("flash") == {}
+    again.note("identity", serial="WB-1")
+    again.forget("flash", "identity", "nothing")
+    assert Journal(tmp_path, CHIP).facts == {}
     (tmp_path / f"{CHIP}.json").write_text("{")
     with pytest.raises(Stopped, match="move it away"):
         Journal(tmp_path, CHIP)

@@ -61,7 +61,10 @@ class Journal:
 
     def forget(self, *steps: str) -> None:
         """These steps are to be done anew."""
-        if any(self.facts.pop(step, None) is not None for step in steps):
+        known = [step for step in steps if step in self.facts]
+        for step in known:
+            del self.facts[step]
+        if known:
             self._save()
 
     def _save(self) -> None:

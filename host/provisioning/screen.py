@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from host.provisioning.box_words import in_words
 from host.provisioning.outcome import waiting
 from host.provisioning.texts import _
 
@@ -71,6 +72,7 @@ class PersonScreen:
 
     def line(self, name: str, result: str, measured: str, do: str) -> None:
         self.close()
+        measured, do = in_words(measured), in_words(do)
         tail = f"  → {do}" if do and result != "pass" else ""
         shown = result_word(result)
         self._print(f"      {shown:<9} {name:<18} {measured}{tail}", _STYLES.get(result, ""))
@@ -160,7 +162,7 @@ class ShelfScreen:
 
     def line(self, name: str, result: str, measured: str, do: str) -> None:
         if result in ("fail", "wait"):
-            self._changed(f"{self._text}: {name}: {do}", self._begin)
+            self._changed(f"{self._text}: {name}: {in_words(do)}", self._begin)
 
     def ask(self, question: str, field: str, parse: Callable[[str], T]) -> T:
         raise _nobody_asked(question, field)

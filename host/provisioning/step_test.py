@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from host.provisioning.box_words import in_words
 from host.provisioning.job import Job
 from host.provisioning.outcome import refused
 from host.provisioning.texts import N_, _
@@ -37,8 +38,8 @@ def run(job: Job) -> str:
     if failed:
         names = ", ".join(line["name"] for line in failed)
         raise refused(_("the self-test did not pass: {names}", names=names),
-                      failed[0]["measured"] or failed[0]["do"] or "?",
-                      failed[0]["do"] or _("put it right, then repeat the command"))
+                      in_words(failed[0]["measured"] or failed[0]["do"] or "?"),
+                      in_words(failed[0]["do"]) or _("put it right, then repeat the command"))
     return _("{count} lines passed", count=sum(line["result"] == "pass" for line in lines))
 
 
