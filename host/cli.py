@@ -17,6 +17,7 @@ JOBS = (
     "host.send.command",
     "host.ledger.command",
     "host.keys_command",
+    "host.provisioning.command",
     "host.figures.command",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,4 +48,65 @@ def list_keys(keys: KeysOption = KEYS) -> None:
             store.load(serial)
             out.print(serial, highlight=False, markup=False)
     except KeyStoreError as error:
+        fail(str(error), EXIT_UNUSABLE)
+
+
+@_keys.command("operator")
+def operator(
+    private: Annotated[Path, typer.Argument(help="New file that only you may read.")],
+    public: Annotated[Path, typer.Argument(help="New file for the partners.")],
+) -> None:
+    """Make the operator's key pair: what partners seal with the public one, the private one opens.
+
+    Exit code 0: made. 4: a file is there already, or cannot be written.
+    """
+    import os
+
+    from host.provisioning.sealing import new_operator_key
+
+    secret, told = new_operator_key()
+    try:
+        for path, data, mode in ((private, secret, 0o600), (public, told, 0o644)):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}; name new files", EXIT_UNUSABLE)
+
+
+@_keys.command("unseal")
+def unseal(
+    sealed: Annotated[list[Path], typer.Argument(help="The .sealed files of partners.")],
+    operator_key: Annotated[
+        Path, typer.Option("--operator-key", help="Private key of `wallbox keys operator`.")
+    ],
+    keys: KeysOption = KEYS,
+) -> None:
+    """Take the keys of boxes that a partner has provisioned into the key store.
+
+    A key that is there already is left alone; another one for the same serial is refused.
+    Exit code 0: all are in the store. 4: a file or the store is unusable.
+    """
+    from host.keys import UnknownBox
+    from host.provisioning.outcome import Stopped
+    from host.provisioning.partner import read_secret
+    from host.provisioning.sealing import read_envelope
+    from host.provisioning.sealing import unseal as opened
+
+    try:
+        if not keys.exists():
+            keys.mkdir(mode=0o700)
+        store = KeyStore(keys)
+        secret = read_secret(operator_key, "operator_key")
+        for path in sealed:
+            envelope = read_envelope(path)
+            key = opened(envelope, secret)
+            try:
+                if store.load(envelope.serial) != key:
+                    fail(f"{path}: box {envelope.serial} has another key in {keys}; two boxes "
+                         "cannot have one serial, look which one is right", EXIT_UNUSABLE)
+            except UnknownBox:
+                store.create(envelope.serial, key)
+            out.print(envelope.serial, highlight=False, markup=False)
+    except (KeyStoreError, Stopped, OSError) as error:
         fail(str(error), EXIT_UNUSABLE)

@@ -225,6 +225,7 @@ class Lane:
             counter = self.state.command_counter + random.below(3)
             self.send(events.COMMAND, counter, utc_s, utc_s + 3600, 1 + random.below(100))
             self.send(events.MESSAGE_REFUSED, random.below(8), 1)
+            self.send(events.LOGIN, random.below(2), 1)
         else:
             limit_ma = (0, 8000, 14_000, leases.NONE_MA, leases.NONE_MA)[random.below(5)]
             self.send(events.LOCAL_LIMIT, 5 + random.below(2), limit_ma)

@@ -300,3 +300,8 @@ def _(box, counter):
 @phrase("a stranger sends something")
 def _(box):
     box.send(events.MESSAGE_REFUSED, 4, 1)
+
+
+@phrase(r"(a stranger tries to log|the partner logs) in at the service console")
+def _(box, who):
+    box.send(events.LOGIN, 1 if "partner" in who else 0, 1)

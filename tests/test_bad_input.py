@@ -14,6 +14,7 @@ from host.demo.story import settled
 from hw.sim.broker import Mosquitto, mosquitto_path
 from hw.sim.world import World
 from tests.actions import charging, plug
+from tests.consoleline import ConsoleLine
 
 
 def refusals(scene: Scene) -> object:
@@ -49,20 +50,23 @@ def test_without_a_meter_nothing_flows_and_when_it_answers_everything_does(scene
     assert_books_balance(scene)
 
 
-def test_another_meter_than_the_configured_one_is_named_and_repaired_over_usb(scene, tmp_path):
-    config = change_config(scene, meter={"model": "em340"})
+def test_another_meter_than_the_configured_one_is_named_and_repaired_over_usb(scene):
+    change_config(scene, meter={"model": "em340"})
     scene.world.mains.restore()
     plug(scene)
     scene.world.box.wait_for(r"meter EM340, address 1, 9600 baud 8N1: \w+: .*check", 20)
     named = {"PowerMeterFailure", "PowerMeterSilent"}
     scene.wait(lambda: named & set(refusals(scene) or ()), 20, "a refusal")
     assert not charging(scene)
-    repair_config(scene, config | {"meter": {"model": "sdm630"}}, tmp_path / "config.json")
+    with ConsoleLine(scene.world.box.usb, scene.keys.load(scene.world.serial)) as line:
+        line.login()
+        line.done("configure", values={"meter.model": "sdm630"})
+        line.done("restart", force=True)
     assert_books_balance(scene)
 
 
 def repair_config(scene: Scene, config: dict, file: Path) -> None:
-    """As a person with a laptop does it."""
+    """As a person with a laptop does it on a box that was never in service."""
     file.write_text(json.dumps(config))
     told = mpremote(scene, "fs", "cp", str(file), ":config.json")
     assert "Error" not in told and "failed" not in told, told
@@ -145,6 +149,7 @@ def test_a_wrong_key_in_the_configuration_is_named_and_repaired_over_usb(scene, 
 
 
 def test_a_file_that_is_no_configuration_ends_no_box(scene, tmp_path):
+    change_config(scene, lifecycle="commissioned")
     scene.world.mains.restore()
     scene.world.box.wait_for(r"link to .*: connected", 20)
     for contents, words in ((b"[" * 4000, "nested too deeply"), (b"{\xff}", "not UTF-8 text")):
@@ -196,11 +201,20 @@ def test_a_lack_of_memory_is_counted_and_latched_and_never_a_loop():
         world.box.wait_for("MemoryError")
 
 
-def test_a_keyboard_that_stops_the_box_stops_the_charge_and_the_offer(scene):
+def test_a_keyboard_stops_no_box_in_service(scene):
     scene.world.mains.restore()
     plug(scene)
     scene.wait(lambda: charging(scene), 30, "charging")
     scene.world.box.type("\x03")
+    with ConsoleLine(scene.world.box.usb) as line:
+        assert line.ask("health")["state"] == "Charging"
+    assert "stopped from the keyboard" not in scene.world.box.log.text()
+
+
+def test_a_keyboard_that_stops_a_commissioned_box_leaves_it_safe(scene):
+    change_config(scene, lifecycle="commissioned")
+    scene.world.mains.restore()
+    scene.world.box.wait_for("why: Unavailable, NotInService", 20)
+    scene.world.box.type("\x03")
     scene.world.box.wait_for("stopped from the keyboard: contactor open")
-    scene.wait(lambda: scene.world.car.offered_a == 0, 5, "no offer")
-    assert not charging(scene)
+    assert scene.world.car.offered_a == 0

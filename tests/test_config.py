@@ -241,7 +241,7 @@ FIELDS = [field.split(" ")[0] for field in dict(fields.table(events.KINDS))["CON
 
 def told(valid: int = 1, **changes) -> dict:
     """What the core is told of a configuration, by field."""
-    values = config.check(GOOD | changes) if valid else config.DEFAULTS
+    values = config.check(GOOD | changes) if valid else config.defaults()
     return dict(zip(FIELDS, config.told(values, valid, CHIP), strict=True))
 
 

@@ -174,7 +174,7 @@ def test_the_longest_packet_of_the_standard_takes_no_memory():
 
 def test_the_largest_packets_that_go_out_are_taken_by_the_broker_that_is_shipped():
     """All that the configuration file can make long is as long as it may be."""
-    bounds = {row[0]: row[3] for row in config.SCHEMA}
+    bounds = {row[0]: row[3] for row in config.rows()}
     texts = {key: "x" * bounds[f"broker.{key}"] for key in ("user", "password")}
     serial = "W" * bounds["serial"]
     ledger = MemoryLedger(lambda sequence: 254)

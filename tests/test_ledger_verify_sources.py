@@ -11,7 +11,7 @@ from host import image as flash_image
 from host.cli import app
 from hw.sim.box import Box
 from hw.sim.flash import NorFlash, Partition
-from tests.actions import charging, plug
+from tests.consoleline import ConsoleLine
 from tests.ledger_story import KEY, Story
 from tests.simbox import flash_of
 from tests.verifying import SERIAL, Operator, found_in, said
@@ -148,10 +148,11 @@ def test_wrong_options(operator, story):
 
 def test_a_box_is_read_over_usb_and_goes_on(operator, scene):
     """The agent runs when it is stopped; its key is in the collector's key store."""
+    config = scene.world.default_config("sdm630") | {"interval_s": 2, "lifecycle": "commissioned"}
+    key = scene.keys.load(SERIAL)
+    scene.world.box.flash(flash_image.build_flash(config, serial=SERIAL, ledger_key=key))
     scene.world.mains.restore()
     scene.wait(lambda: scene.status.get("clock") == "S", 30, "clock")
-    plug(scene)
-    scene.wait(lambda: charging(scene), 30, "charging")
     scene.wait(lambda: any(one.kind == "INTERVAL" for one in scene.entries()), 30, "interval")
     box = scene.world.box
     mark, boots = box.log.position, box.boots
@@ -164,13 +165,28 @@ def test_a_box_is_read_over_usb_and_goes_on(operator, scene):
     assert "stopped from the keyboard: contactor open" in box.log.text(mark)
     box.wait_for(r"^rst:", 10, since=mark)
     assert box.boots > boots
-    scene.wait(lambda: charging(scene), 60, "charging again")
     text = save.read_bytes()
     assert len(text) == LEDGER.size
     again = CliRunner().invoke(
         app, ["ledger", "verify", str(save), "--keys", str(scene.keys.directory), "--json"]
     )
     assert json.loads(said(again, 0))["records"] == report["records"]
+
+
+def test_a_box_in_service_is_read_by_its_console(operator, scene):
+    scene.world.mains.restore()
+    box = scene.world.box
+    box.wait_for("console: ready", 20)
+    scene.wait(lambda: any(one.kind == "INTERVAL" for one in scene.entries()), 30, "interval")
+    with ConsoleLine(box.usb, scene.keys.load(SERIAL)) as line:
+        line.login()
+        ring, told = line.image("ledger")
+    path = operator.file(ring)
+    words = ["ledger", "verify", str(path), "--keys", str(scene.keys.directory), "--json"]
+    report = json.loads(said(CliRunner().invoke(app, words), 0))
+    assert report["chain"] == "proved" and report["last_sequence"] >= 5
+    assert told["sequence"] >= report["last_sequence"]
+    assert box.boots == 1
 
 
 def test_a_box_with_a_damaged_ledger(operator, whole_flash):

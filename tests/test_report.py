@@ -16,7 +16,7 @@ from wallbox import report
 from wallbox.core import codes, engine
 from wallbox.drivers.meter_reading import Reading
 
-assert tuple(report._LIFECYCLES.split(",")) == codes.LIFECYCLES
+assert tuple(report.LIFECYCLES.split(",")) == codes.LIFECYCLES
 assert report._LOOPS == codes.SEAL_LOOPS
 
 U24, U32, U40 = 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF

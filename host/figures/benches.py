@@ -9,6 +9,7 @@ from host.figures.hour import hour
 from host.figures.imports import imports
 from host.figures.mount import mount
 from host.figures.poll import poll
+from host.figures.provision_bench import provision
 from host.figures.publish import publish
 from host.figures.seal_bench import seal
 from host.figures.tag_bench import tag
@@ -27,6 +28,7 @@ BENCHES = (
     Bench("publish", "how fast a backlog drains", publish),
     Bench("drain", "the link on a slow network, beside its peers", drain),
     Bench("imports", "what the MQTT client's code takes from the heap", imports),
+    Bench("provision", "from a bare chip to a certified box", provision),
     Bench("verify", "how long the verification of a ledger takes", verify),
     Bench("hour", "an hour of charging: memory after boot and at peak", hour),
 )

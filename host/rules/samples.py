@@ -139,4 +139,6 @@ SAMPLES = (
     Sample(events.COMMAND, "used before", lambda box: _command(box, 0, 0)),
     Sample(events.COMMAND, "too late", lambda box: _command(box, 1, -HOUR_S)),
     Sample(events.MESSAGE_REFUSED, "", _fixed(4, 1)),
+    Sample(events.LOGIN, "accepted", _fixed(1, 1)),
+    Sample(events.LOGIN, "wrong", _fixed(0, 1)),
 )

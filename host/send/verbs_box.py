@@ -140,11 +140,11 @@ def _wait(order: Order, parts: TraceParts, end: int) -> None:
 
 def _checked(key: str, text: str) -> object:
     """The value in its type. Raises BadParameter with what is right."""
-    from wallbox.config import CHOICES, SCHEMA
+    from wallbox.config import CHOICES, rows
 
     if key not in KEYS:
         raise typer.BadParameter(f"{key[:40]!r}: one of {', '.join(KEYS)} can be set from afar")
-    _, kind, least, most, _ = next(row for row in SCHEMA if row[0] == key)
+    _, kind, least, most, _ = next(row for row in rows() if row[0] == key)
     if kind is str:
         choices = [str(choice) for choice in CHOICES[key]]
         if text not in choices:

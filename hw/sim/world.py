@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from host import image
-from hw.sim.box import Box
+from hw.sim.box import UNIQUE_ID, Box
 from hw.sim.broker import Amqtt, Mosquitto, make_broker
 from hw.sim.electrics import Electrics
 from hw.sim.hostloop import HostLoop
@@ -91,13 +91,16 @@ class World:
         power: bool = True,
         speed: int = 1,
         rom: bool = True,
+        unique_id: bytes = UNIQUE_ID,
     ) -> None:
         self._own_directory = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="world-")) if directory is None else directory
         self.serial = serial
         self.ledger_key = ledger_key
         self.host = HostLoop()
-        self.box = Box(self.directory / "box", board=board, heap=heap, host=self.host)
+        self.box = Box(
+            self.directory / "box", board=board, heap=heap, host=self.host, unique_id=unique_id
+        )
         self.broker: Mosquitto | Amqtt | None = None
         if broker is not None:
             self.broker = make_broker(broker, self.directory / "broker")

@@ -7,8 +7,9 @@ import network
 from micropython import const
 
 from . import agent as agents
-from . import build, crash, forget, inbox, report, sampling, senses, version
+from . import build, crash, forget, inbox, lock, report, sampling, senses, version
 from .commands import receiver
+from .console import listener
 from .core import clock as core_clock
 from .core import events
 from .core.rules import OPEN, access, lifecycle, seals
@@ -38,7 +39,7 @@ class Box:
         self.contactor = build.build_contactor()
         self.pilot = build.build_pilot()
         self.lamp = build.build_lamp()
-        self.seals = build.build_seals()
+        self.seals = build.build_seals(values["seals.fitted"])
         self._flushed_at = self._marked_at = self._recovered_at = 0
         self._chores = False
         self.inbox = inbox.Inbox()
@@ -80,6 +81,11 @@ class Box:
         self.report.watch_link(self.link)
         self.commands = receiver.Receiver(self, key)
         self.link.publisher.on_command = self.commands.receive
+        self.phase_rotation = values["phase_rotation"]
+        self.seals_fitted = values["seals.fitted"]
+        self.console = listener.Listener(
+            key, self.clock.now, self, "", values["serial"], values["type"]
+        )
 
     def charging(self) -> bool:
         return self.agent.state.contactor == 1
@@ -246,7 +252,7 @@ class Box:
 
     async def keep(self) -> None:
         """House-keeping: what is neither urgent nor allowed to be forgotten."""
-        taken, acknowledged, reported_at, healthy, dated = 0, 0, 0, False, False
+        taken, acknowledged, reported_at, healthy, dated, locked = 0, 0, 0, False, False, False
         while True:
             await asyncio.sleep_ms(_KEEP_MS)
             now = self.clock.now()
@@ -266,6 +272,9 @@ class Box:
             if not dated and core_clock.valid(self.agent.state):
                 dated = True
                 self.recheck()  # a tag may have expired while the power was off
+            if not locked and lifecycle.armed(self.agent.state):
+                locked = True
+                lock.put(1)
             if not healthy and now >= _HEALTHY_MS:
                 healthy = True
                 crash.clear()
@@ -300,6 +309,7 @@ class Box:
 
     async def run(self) -> None:
         tasks = [self.decide(), self.sense(), self.measure(), self.network(), self.keep()]
+        tasks.append(self.console.run())
         if self.tags:
             tasks.append(self.read_tags())
         if not self.config_error:

@@ -17,13 +17,33 @@ _IN_SIZE = const(1216)  # the longest command, and its topic
 
 
 def ledger_key() -> bytes:
-    """The 32 bytes that sign the rings, b"" on a box that was not provisioned."""
+    """The 32 bytes that sign the rings, b"" on a box that was not provisioned, or whose flash is
+    a copy of another box's: two would write one ledger."""
     key = bytearray(32)
+    store = esp32.NVS("wallbox")
     try:
-        length = esp32.NVS("wallbox").get_blob("ledger_key", key)
+        length = store.get_blob("ledger_key", key)
     except OSError:
         return b""
+    chip = bytearray(16)
+    try:
+        size = store.get_blob("chip", chip)
+        if chip[:size] != machine.unique_id():
+            print("identity: the key belongs to another chip; provision the box")
+            return b""
+    except OSError:  # not bound
+        pass
     return bytes(key) if length == 32 else b""
+
+
+def serial() -> str:
+    """As the box was labelled when it got its key, "" if nobody did."""
+    text = bytearray(24)
+    try:
+        length = esp32.NVS("wallbox").get_blob("serial", text)
+        return str(text[:length], "utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def configuration() -> tuple:
@@ -36,7 +56,7 @@ def configuration() -> tuple:
     try:
         values, error = config.load(CONFIG_FILE), None
     except config.ConfigError as wrong:
-        values, error = config.DEFAULTS, str(wrong)
+        values, error = config.defaults(), str(wrong)
     chip = "".join("%02x" % byte for byte in machine.unique_id())
     values["event"] = [events.CONFIG] + config.told(values, 0 if error else 1, chip)
     forget("wallbox", "config")
@@ -66,7 +86,7 @@ def build_meter(values: dict):
 
 def link_config(values: dict) -> dict:
     """What the link wants to know, docs/mqtt.md."""
-    chosen = {"serial": values["serial"]}
+    chosen = {"serial": values["serial"], "host": ""}  # none while the file is wrong
     for key in values:
         if key.startswith("broker.") and values[key] != "":
             chosen[key[7:]] = values[key]
@@ -95,8 +115,27 @@ def build_pilot():
     )
 
 
-def build_seals():
+class _Closed:
+    """Stands in for the loop or the latch that a box has not."""
+
+    IRQ_FALLING = IRQ_RISING = 0
+
+    def __init__(self, level: int):
+        self._level = level
+
+    def value(self, _level: int = 0) -> int:
+        return self._level
+
+    def irq(self, _handler, _trigger) -> None:
+        pass
+
+
+def build_seals(fitted: bool):
+    """Without loops nothing is ever open."""
     pin = machine.Pin
+    if not fitted:
+        level, latch = _Closed(board.SEAL_CLOSED_LEVEL), _Closed(0)
+        return seals.Seals((level, level), (latch, latch), latch, board.SEAL_CLOSED_LEVEL)
     loops = (board.SEAL_LID, board.SEAL_TERMINAL_COVER)
     latches = (board.SEAL_LATCH_LID, board.SEAL_LATCH_TERMINAL_COVER)
     return seals.Seals(

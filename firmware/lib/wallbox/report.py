@@ -10,7 +10,7 @@ from .core import clock, events, refusals
 from .core.rules import access, session
 
 # as in core/codes.py, which the box does without
-_LIFECYCLES = "factory,commissioned,in service,suspended,on hold,decommissioned"
+LIFECYCLES = "factory,commissioned,in service,suspended,on hold,decommissioned"
 _LOOPS = ("lid", "terminal cover")
 
 
@@ -59,7 +59,7 @@ class Report:
         tree = {
             "online": True,
             "serial": self._serial,
-            "lifecycle": _LIFECYCLES.split(",")[state.lifecycle],
+            "lifecycle": LIFECYCLES.split(",")[state.lifecycle],
             "refusals": refusals.names(state.refusals),
             "register_wh": reading.register_wh if state.reading else None,
             "power_w": reading.power_w,

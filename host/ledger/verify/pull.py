@@ -90,7 +90,10 @@ def pull(port: str, progress: Progress) -> tuple[bytes, str]:
             started = not list(lines)
     if not transfer.whole:
         why = f": {transfer.complaint}" if transfer.complaint else ""
-        raise Unusable(f"{port}: the ledger did not come whole{why}; look at port and cable")
+        raise Unusable(
+            f"{port}: the ledger did not come whole{why}; look at port and cable, and of a box in "
+            "service, which has no Python prompt, export the ledger by its service console"
+        )
     if not started:
         raise Unusable(f"{port}: the box did not start again; press its reset button")
     return bytes(transfer.image), transfer.serial

@@ -6,9 +6,13 @@ import sys
 
 import uctypes
 import vfs
+from micropython import const
 
 import _flash
 import _wire
+
+_DUMMIES = const(2200)
+_FIRMWARES_POOLS = const(21120)  # bytes of the pools of 640 and of 1280 names
 
 
 def start(arguments, pristine):
@@ -19,6 +23,10 @@ def start(arguments, pristine):
     _wire.bus_rx = int(arguments[5])
     _flash.attach(arguments[3])
     mapped = int(arguments[8])
+    import kbd_micropython
+
+    sys.modules["micropython"] = kbd_micropython
+    kbd_micropython.kbd_intr(-1)
     import esp32
     import machine
     import network
@@ -30,11 +38,22 @@ def start(arguments, pristine):
     vfs.umount("/rom")
     vfs.umount("/")
     sys.path[:] = ["", ".frozen"]
+    _fill_name_pools()
     gc.collect()
-    _wire.tell(_wire.HEAP, 0, 0, gc.mem_alloc() - pristine)
+    _wire.tell(_wire.HEAP, 0, 0, gc.mem_alloc() - pristine - _FIRMWARES_POOLS)
     _mount_rom(esp32.Partition.find(1, label="romfs"), mapped)
     sys.path.append("/lib")
     _mount(esp32.Partition.find(1, label="vfs"))
+
+
+def _fill_name_pools():
+    """The firmware's names begin a pool, so that the hardware's, C on the chip, fill none of it.
+
+    A pool holds twice as many names as the one before: together 2550, and the next one 2560 more.
+    The hardware's would push the firmware over that edge, which costs 28 kB at once.
+    """
+    for i in range(_DUMMIES):
+        getattr(gc, chr(33 + i % 90) + chr(33 + i // 90), 0)
 
 
 def _mount_rom(found, mapped):
@@ -82,11 +101,24 @@ def scripts():
             os.stat(name)
         except OSError:
             continue
+        keyboard(3)
         yield name
+        try:
+            keyboard(-1)
+        except KeyboardInterrupt as error:  # typed before, and not raised until now
+            sys.print_exception(error)
+            return
+
+
+def keyboard(character):
+    """Ctrl-C interrupts a script from its first instruction to its last, whatever it has set."""
+    sys.modules["micropython"].kbd_intr(character)
 
 
 def ended(error):
     """True when the next script is not to run any more."""
+    _wire.ctrl_c[0] = 0
+    keyboard(-1)
     if isinstance(error, SystemExit):
         _wire.stop(5)
     sys.print_exception(error)
@@ -98,7 +130,5 @@ def finish():
     _wire.ready = False
     _wire.tell(_wire.BOOTED, 0, 0, 0)
     while not _wire.ready:
-        try:
-            _wire.pump()
-        except KeyboardInterrupt:
-            pass
+        _wire.pump()
+    keyboard(3)

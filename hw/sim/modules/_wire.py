@@ -47,6 +47,7 @@ FLOATING = const(2)
 
 file = None
 ctrl_c = None
+interrupt_character = -1
 ready = False
 irq_off = 0
 levels = bytearray(_PINS)
@@ -109,7 +110,7 @@ def _tell_body(data):
 def pump():
     """Takes what the world sent; then does what it caused: Ctrl-C, the handlers of interrupts."""
     listen()
-    if ctrl_c[0]:
+    if ctrl_c[0] and interrupt_character == 3:
         ctrl_c[0] = 0
         raise KeyboardInterrupt
     if _count and not _busy and not irq_off:

@@ -2,7 +2,8 @@
 
 A row: verb, its number in a COMMAND fact, arguments as name:type:least:most[:default]. Types: i
 whole number, b true or false, t text by its length, h bytes as hex digits by their number, l list
-by its length, v number or text; c one of words, name:c:words[:default], which becomes its index.
+by its length, o object by its keys, v number or text; c one of words, name:c:words[:default], which
+becomes its index.
 """
 
 from binascii import unhexlify
@@ -54,16 +55,18 @@ def checked(tree: dict) -> tuple:
     if not from_utc_s < until_utc_s <= from_utc_s + _WINDOW_MOST_S:
         raise Refused(NO_JSON, "until_utc_s: above from_utc_s, by 31 days at most")
     verb = tree.get("verb")
-    row: list = []
-    for line in TABLE.split("\n"):
-        if line.split(";")[0] == verb:
-            row = line.split(";")
-    if not row:
-        raise Refused(UNKNOWN_VERB, "verb: this box knows it not; see its firmware's version")
-    given = tree.get("with", {})
-    if not isinstance(given, dict):
-        raise Refused(WRONG_ARGUMENTS, "with: an object")
-    return [counter, from_utc_s, until_utc_s, int(row[1])], verb, _arguments(row[2:], given)
+    row = row_of(TABLE, verb)
+    given = arguments(row[2:], tree.get("with", {}))
+    return [counter, from_utc_s, until_utc_s, int(row[1])], verb, given
+
+
+def row_of(table: str, verb) -> list:
+    """The columns of the verb's row. Raises Refused."""
+    for line in table.split("\n"):
+        row = line.split(";")
+        if row[0] == verb:
+            return row
+    raise Refused(UNKNOWN_VERB, "verb: this box knows it not; see its firmware's version")
 
 
 def named(tree: dict) -> tuple:
@@ -83,7 +86,10 @@ def _number(tree: dict, name: str, least: int) -> int:
     return value
 
 
-def _arguments(row: list, given: dict) -> list:
+def arguments(row: list, given) -> list:
+    """The given arguments in the order of these columns. Raises Refused."""
+    if not isinstance(given, dict):
+        raise Refused(WRONG_ARGUMENTS, "with: an object")
     values: list = []
     left = len(given)
     for column in row:
@@ -97,12 +103,18 @@ def _arguments(row: list, given: dict) -> list:
             else:
                 values.append(_value(name, kind, int(fields[2]), int(fields[3]), given[name]))
         elif defaults:
-            values.append(b"" if kind == "h" else int(defaults[0]))
+            values.append(_default(kind, defaults[0]))
         else:
             raise Refused(WRONG_ARGUMENTS, "%s: missing" % name)
     if left:
         raise Refused(WRONG_ARGUMENTS, "an argument that this verb has not")
     return values
+
+
+def _default(kind: str, text: str):
+    if kind == "h":
+        return b""
+    return text if kind == "t" else int(text)
 
 
 def _choice(name: str, words: list, value) -> int:
@@ -119,6 +131,8 @@ def _value(name: str, kind: str, least: int, most: int, value):
         right = "true or false"
     elif kind == "i":
         good = _whole(value) and least <= value <= most
+    elif kind == "o":
+        good = isinstance(value, dict) and least <= len(value) <= most
     elif kind == "l":
         good = isinstance(value, list) and least <= len(value) <= most
     elif kind == "v" and _whole(value):
@@ -149,5 +163,6 @@ _KINDS = {
     "t": "a text, its length",
     "h": "hex digits, their number",
     "l": "a list, its length",
+    "o": "an object, its keys",
     "v": "a number, or a text, its length",
 }

@@ -66,12 +66,14 @@ COMMAND_VERBS = (
     "reboot",
     "forget-counter",
 )
-# names of OCPP 2.0.1, but for the last one, which it does not know
+# names of OCPP 2.0.1, but for RefusedTaps, which it does not know
 SECURITY_EVENTS = (
     "InvalidMessages",
     "AttemptedReplayAttacks",
     "InvalidCsmsCertificate",
     "RefusedTaps",
+    "MaintenanceLoginAccepted",
+    "MaintenanceLoginFailed",
 )
 SECURITY_DETAILS = (
     "none",
@@ -83,6 +85,7 @@ SECURITY_DETAILS = (
     "unknown verb",
     "wrong arguments",
     "outside its time",
+    "wrong answer to the challenge",
 )
 
 # (kind, field): names by number, or by bit if the tuple begins with None

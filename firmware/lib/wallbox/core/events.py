@@ -41,6 +41,7 @@ PLACE_APPROVED = const(29)
 LOCAL_LIMIT = const(30)  # a sensor of the box: protection, temperature; 0 is a pause
 COMMAND = const(31)  # an authentic one of the operator; what it orders is the next event
 MESSAGE_REFUSED = const(32)  # count of them were no commands of the operator
+LOGIN = const(33)  # at the service console: accepted or not, so many times
 
 # cause of BOOT: that of machine.reset_cause(), or 0 when only the ledger had to be taken up again
 RESUMED = const(0)
@@ -101,7 +102,8 @@ KINDS = (
     "PLACE_APPROVED\n"
     "LOCAL_LIMIT source 1,limit_ma 3\n"
     "COMMAND counter 4,from_utc_s 4,until_utc_s 4,verb 1\n"
-    "MESSAGE_REFUSED reason 1,count 2"
+    "MESSAGE_REFUSED reason 1,count 2\n"
+    "LOGIN accepted 1,count 2"
 )
 
 _LAYOUTS = tuple([fields.layout(row) for _, row in fields.table(KINDS)])

@@ -64,6 +64,7 @@ FLEETING = (
     "lease_due 5,limit_source 1,"
     "command_answer 1,"  # one step only
     "security_at 5,security_told 1,security_event 1,security_detail 1,security_count 2,"
+    "login_at 5,login_told 1,login_count 2,"
     "refusals 4,limit_ma 3,due 5"
 )
 

@@ -2,6 +2,7 @@
 
 from micropython import const
 
+# colours: bit 0 red, 1 green, 2 blue
 _RED = const(1)
 _GREEN = const(2)
 _YELLOW = const(3)
@@ -38,6 +39,7 @@ class Lamp:
         self._lit = -1
         self._answer = 0
         self._answered_at = -1  # -1: not yet
+        self.test = -1  # a colour that is shown instead of all else, for a self-test
         self.show(_FAULTED)
 
     def show(self, pattern: int) -> None:
@@ -51,6 +53,8 @@ class Lamp:
     def service(self, now: int) -> None:
         """Call every 50 ms or so."""
         colour = self._answering(now) if self._answer else self._shown(now)
+        if self.test >= 0:
+            colour = self.test
         if colour != self._lit:
             self._lit = colour
             for index in range(3):

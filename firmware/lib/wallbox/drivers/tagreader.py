@@ -64,6 +64,11 @@ class Reader:
         return self.search.uid_length
 
     @property
+    def version(self) -> int:
+        """Of the reader's chip, 0 before it has answered."""
+        return self._chip.version
+
+    @property
     def counter(self) -> int:
         """Of the tag that was told; iso14443.NO_COUNTER if it has none."""
         return self.search.counter

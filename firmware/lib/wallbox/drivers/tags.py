@@ -16,6 +16,8 @@ class Tags:
         self.tags = tags
         self.counters = counters
         self.discarded = 0
+        self.taps = 0  # tags that the reader has told
+        self.tap_length = 0  # bytes of the last one's number
         self._inbox = inbox
         self._works = -1  # as the core was told
         self._tag = b""  # to be told
@@ -62,6 +64,8 @@ class Tags:
             self.counters.save()
 
     def _tap(self, now: int) -> None:
+        self.taps += 1
+        self.tap_length = self.reader.uid_length
         if self._tag:
             self.discarded += 1
         self._tag = self.tags.hash(self.reader.uid, self.reader.uid_length)

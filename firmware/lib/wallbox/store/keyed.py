@@ -22,3 +22,11 @@ def hmac(key, *message) -> bytes:
     outer = hashlib.sha256(pad)
     outer.update(inner.digest())
     return outer.digest()
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Compares in a time that does not tell where they differ."""
+    difference = len(one) ^ len(other)
+    for index in range(min(len(one), len(other))):
+        difference |= one[index] ^ other[index]
+    return difference == 0

@@ -1,0 +1,1 @@
+"""The service console on the USB UART: docs/console.md is its protocol."""

@@ -1,0 +1,37 @@
+"""What is wrong with a serial port, in words: permission, busy, gone, the wrong cable."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from host.provisioning.outcome import Stopped, unreachable
+from host.provisioning.texts import _
+
+
+def explain(port: str, error: BaseException | str) -> Stopped:
+    """The error of opening or using a port, or the words of a program that tried."""
+    text = str(error)
+    number = getattr(error, "errno", None)
+    what = _("{port} cannot be used", port=port)
+    low = text.lower()
+    if number == errno.EACCES or "permission denied" in low:
+        action = _("enter the group `dialout` (sudo usermod -aG dialout $USER) and log in again")
+        if sys.platform == "win32":
+            action = _("close other programs that use the port")
+        return unreachable(what, _("you have no permission for it"), action)
+    if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in low or "in use" in low:
+        stopped = unreachable(what, _("another program has it open"),
+                              _("close terminal programs and editors that are connected to it"))
+        stopped.busy = True
+        return stopped
+    if number in (errno.ENOENT, errno.ENXIO) or "no such file" in low or "no device" in low:
+        return unreachable(what, _("there is no such port"),
+                           _("plug the cable in; if `wallbox devices` shows nothing, take a cable "
+                             "that carries data, many only charge"))
+    if number == errno.EIO or "disconnected" in low or "device not configured" in low:
+        return unreachable(what, _("the box went away"),
+                           _("plug the cable in again, then repeat the command: it goes on where "
+                             "it stopped"))
+    return unreachable(what, text.strip().splitlines()[-1][:200] if text.strip() else "?",
+                       _("look at port and cable, then repeat the command"))
