@@ -53,6 +53,8 @@ def _fill_name_pools():
     The hardware's would push the firmware over that edge, which costs 28 kB at once.
     """
     for i in range(_DUMMIES):
+        if not i % 100:
+            gc.collect()
         getattr(gc, chr(33 + i % 90) + chr(33 + i // 90), 0)
 
 
