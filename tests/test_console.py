@@ -279,5 +279,5 @@ def test_what_is_asked_too_fast_is_dropped_and_the_box_answers_again(world):
 
 
 def test_the_codes_of_logins_have_their_names_of_ocpp():
-    assert codes.SECURITY_EVENTS[3:] == ("MaintenanceLoginAccepted", "MaintenanceLoginFailed")
+    assert codes.SECURITY_EVENTS[4:] == ("MaintenanceLoginAccepted", "MaintenanceLoginFailed")
 

@@ -14,7 +14,7 @@ _HALTED: tuple = (FAILED, "the ledger takes nothing; see the status", {})
 def lifecycle(box, after: int) -> tuple:
     """Into service only with all loops closed; back to factory the lock goes."""
     state = box.agent.state
-    if state.lifecycle_next or not life.may(state.lifecycle, after, life.PARTNER):
+    if state.leaving or not life.may(state.lifecycle, after, life.PARTNER):
         return _NOT_FROM_HERE
     if after == life.IN_SERVICE and state.seal_open:
         return REJECTED, "a seal loop is open; close lid and terminal cover", {}
@@ -29,11 +29,11 @@ def decommission(box, reason: int) -> tuple:
     state = box.agent.state
     if state.session_phase == OPEN:
         return REJECTED, "a session runs; unplug the car", {}
-    if state.lifecycle_next or not life.may(state.lifecycle, life.DECOMMISSIONED, life.PARTNER):
+    if state.leaving or not life.may(state.lifecycle, life.DECOMMISSIONED, life.PARTNER):
         return _NOT_FROM_HERE
     if not _take(box, life.DECOMMISSIONED, reason):
         return _HALTED
-    if state.lifecycle_next:
+    if state.leaving:
         return SCHEDULED, "after the final register, within 10 s", {}
     return ACCEPTED, "", {}
 
