@@ -29,7 +29,7 @@ class Agent:
         self.halted = False  # True while the ledger takes nothing: no power, no history
         self.trace_failed = False
         self.taken = 0
-        self._durable = engine.State()  # what the ledger alone would tell
+        self._durable = engine.State(True)  # what the ledger alone would tell
         self._event = bytearray(256)
         self._payload = bytearray(228)
         self._snapshot = bytearray(engine.SNAPSHOT_SIZE)
@@ -41,7 +41,7 @@ class Agent:
 
     def recover(self, beginning, now: int) -> None:
         """Rebuilds the state from file and ledger, then takes the events that begin a boot."""
-        self._durable = engine.State()
+        self._durable = engine.State(True)
         in_file = self._load_leases()
         for record in self.ledger.recent_records():
             try:

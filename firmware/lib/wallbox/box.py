@@ -148,11 +148,14 @@ class Box:
         machine.reset()
 
     def link_changed(self, code: int) -> None:
-        from .link import texts
-
-        print(texts.explain(self.link, code))
-        forget("wallbox.link", "texts")
         self.senses.link_changed(code)
+        try:
+            from .link import texts
+
+            print(texts.explain(self.link, code))
+        except MemoryError:
+            print("link: code %d" % code)
+        forget("wallbox.link", "texts")
 
     def _open_store(self, key: bytes) -> None:
         self.ledger = ledger.Ledger(build.partition("ledger"), key)

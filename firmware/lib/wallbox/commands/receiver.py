@@ -6,7 +6,7 @@ it has been quiet for a while: between commands that costs no RAM.
 
 from micropython import const
 
-from .. import forget
+from .. import forget, start
 
 _QUIET_MS = const(5000)
 _MINUTE_MS = const(60_000)
@@ -50,7 +50,8 @@ class Receiver:
             self.unheard = min(self.unheard + 1, _UNHEARD_MOST)
 
     def used(self) -> None:
-        """An authentic message has come."""
+        """An authentic message has come: it may have the spare memory, too."""
+        start.lend()
         self._used_at = self.box.clock.now()
 
     def service(self, now: int) -> None:
@@ -66,6 +67,7 @@ class Receiver:
         if self._loaded and now - self._used_at >= _QUIET_MS and not self.busy:
             self._loaded = False
             self.lists = None
+            start.keep()
             for package, name in _MODULES:
                 forget(package, name)
 

@@ -62,10 +62,11 @@ def checked(tree: dict) -> tuple:
 
 def row_of(table: str, verb) -> list:
     """The columns of the verb's row. Raises Refused."""
-    for line in table.split("\n"):
-        row = line.split(";")
-        if row[0] == verb:
-            return row
+    if isinstance(verb, str) and ";" not in verb and "\n" not in verb:
+        begin = table.find("\n" + verb + ";") + 1
+        if begin or table.startswith(verb + ";"):
+            end = table.find("\n", begin)
+            return (table[begin:end] if end >= 0 else table[begin:]).split(";")
     raise Refused(UNKNOWN_VERB, "verb: this box knows it not; see its firmware's version")
 
 

@@ -85,19 +85,26 @@ _LASTING = len(fields.layout(LASTING))
 class State:
     """The core's memory. Every field is an integer of the tables above; now is ms since boot."""
 
-    def __init__(self):
-        for name in fields.names(LASTING) + fields.names(FLEETING):
+    def __init__(self, durable: bool = False):
+        """durable: what recall() needs, which is what lasts; a fraction of the memory."""
+        for name in fields.names(LASTING):
             setattr(self, name, 0)
         self.gap_open = 1  # nothing is accounted before meter and clock are known
+        self.mode = 2  # not told by the operator: as configured
+        self.leases = bytearray(leases.SLOTS * leases.SIZE)
+        self.lease = [0] * 6  # of the slot that was looked at last
+        if not durable:
+            self._begin_fleeting()
+
+    def _begin_fleeting(self) -> None:
+        for name in fields.names(FLEETING):
+            setattr(self, name, 0)
         self.letter = 6
         self.interval_s = self.interval_next_s = 900  # of the running one, of those after it
-        self.mode = 2  # not told by the operator: as configured
         self.duty_permille = 1000
         self.identity = None  # bytes of a meter that is not in the ledger yet
         self.protection_limit_ma = self.thermal_limit_ma = leases.NONE_MA
         self.digest = None  # bytes of a configuration that is not in the ledger yet
-        self.leases = bytearray(leases.SLOTS * leases.SIZE)
-        self.lease = [0] * 6  # of the slot that was looked at last
         self.limits = [leases.NONE_MA] * 7  # mA by source
         self.watches = [[0] * 6, [0] * 6]  # of grid and protection, compliance.py
         self.facts = []
