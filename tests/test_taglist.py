@@ -318,7 +318,10 @@ def test_a_power_cut_at_any_instant_leaves_the_old_list_or_the_new_one(micropyth
         assert cuts >= at_least
         assert old + new == cuts
         assert old > 0
-        assert (new > 0) == (tear == "WHOLE")  # the last operation is what makes it new
+        # the last operation is what makes it new; a torn one may have written all that matters
+        if tear in ("NOTHING", "WHOLE"):
+            assert (new > 0) == (tear == "WHOLE")
+        assert new <= 1 or kind == "fold"
 
 
 def test_a_power_cut_while_nine_tags_are_blocked_loses_none_that_was(micropython):

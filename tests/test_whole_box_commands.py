@@ -174,7 +174,8 @@ def test_lists_of_tags_come_over_the_air_and_blocking_ends_a_session(tmp_path):
         assert facts(scene, "SESSION_END")[-1]["reason"] == "DeAuthorized"
         for number in range(4):
             accepted(orders.send("block-tag", tag=others[number].tag.hex()))
-        scene.wait(lambda: scene.status["reader"]["blocks"] == 0, 20, "blocked in their places")
+        # what is blocked while the others go to their places stays behind the list
+        scene.wait(lambda: scene.status["reader"]["blocks"] <= 1, 20, "blocked in their places")
         reply = orders.send("start", tag=mine.tag.hex())
         assert reply["status"] == "Rejected" and "Blocked" in reply["info"]
         scene.wait(lambda: facts(scene, "TAG")[-1]["verdict"] == "Blocked", 10, "it is on record")

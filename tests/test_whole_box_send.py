@@ -47,7 +47,8 @@ def test_limits_seals_and_suspensions(tmp_path):
         send(scene, "seal", "1001 1002")
         scene.wait(lambda: charging(scene), 30, "power again")
         send(scene, "suspend", "--reason", "payment")
-        scene.wait(lambda: not charging(scene), 10, "suspended")
+        scene.wait(lambda: not charging(scene), 10, "no power")
+        scene.wait(lambda: scene.status["lifecycle"] == "suspended", 20, "the final register")
         told = send(scene, "status")
         assert told["box_status"]["why"] == "Suspended"
         assert told["box_status"]["command"] == told["counter"]

@@ -134,6 +134,12 @@ class Nvs:
     def get_i32(self, name):
         raise OSError(-4354)
 
+    def set_i32(self, name, value):
+        pass
+
+    def commit(self):
+        pass
+
 
 class Module:
     def __init__(self, **names):

@@ -62,11 +62,15 @@ def checked(tree: dict) -> tuple:
 
 def row_of(table: str, verb) -> list:
     """The columns of the verb's row. Raises Refused."""
-    if isinstance(verb, str) and ";" not in verb and "\n" not in verb:
-        begin = table.find("\n" + verb + ";") + 1
-        if begin or table.startswith(verb + ";"):
-            end = table.find("\n", begin)
-            return (table[begin:end] if end >= 0 else table[begin:]).split(";")
+    begin = 0  # looks without cutting the table into lines: that would be garbage
+    while isinstance(verb, str) and begin < len(table):
+        end = table.find("\n", begin)
+        end = end if end >= 0 else len(table)
+        if table.startswith(verb, begin):
+            row = table[begin:end].split(";")
+            if row[0] == verb:
+                return row
+        begin = end + 1
     raise Refused(UNKNOWN_VERB, "verb: this box knows it not; see its firmware's version")
 
 

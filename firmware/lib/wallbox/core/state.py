@@ -107,8 +107,8 @@ class State:
         self.digest = None  # bytes of a configuration that is not in the ledger yet
         self.limits = [leases.NONE_MA] * 7  # mA by source
         self.watches = [[0] * 6, [0] * 6]  # of grid and protection, compliance.py
-        self.facts = []
-        self.decisions = []
+        self.facts: list = []
+        self.decisions: list = []
 
     def __getattr__(self, name: str) -> int:
         raise AttributeError(name)
