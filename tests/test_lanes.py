@@ -10,12 +10,13 @@ from tests.lane import play
 ROOT = Path(__file__).resolve().parent.parent
 LANE = Path(__file__).with_name("lane.py")
 STEPS = 3000
+HEAP = "224wK"  # compiled there from its sources, which takes more than the box has
 
 
 @pytest.mark.parametrize("lane_seed", [1, 2, 2026])
 def test_both_interpreters_decide_alike(micropython, lane_seed):
     code = f"import sys\nsys.path.insert(0, {str(LANE.parent)!r})\nimport lane\n"
-    told = micropython.run(code + f"print(lane.play({lane_seed}, {STEPS}))\n")
+    told = micropython.run(code + f"print(lane.play({lane_seed}, {STEPS}))\n", heap=HEAP)
     assert told.strip() == play(lane_seed, STEPS)
 
 
@@ -41,7 +42,7 @@ def test_a_recorded_story_is_decided_as_it_was(story):
 @pytest.mark.parametrize("story", golden_logs.STORIES)
 def test_micropython_decides_it_so_too(micropython, story):
     code = f"from tests import golden_logs\nprint('\\n'.join(golden_logs.replay({story!r})))\n"
-    told = micropython.run(code, path=[ROOT])
+    told = micropython.run(code, heap=HEAP, path=[ROOT])
     assert told.splitlines() == golden_logs.kept(story), RENEW
 
 
