@@ -11,6 +11,7 @@ from host.cli import app
 from host.provisioning import repl
 from host.provisioning.run import provision
 from tests.depots import depot, ledger_of, same_evidence
+from tests.flashed import facts_in, partition_of
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def wallbox(place, *words, code=0):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_out_and_in_again(certified):
+def test_out_and_in_again_to_a_car_that_charges(certified):
     folder = ["--journal", str(certified.journal_folder)]
     before = ledger_of(certified)
     (told,) = wallbox(certified, "decommission", "--yes", *folder)
@@ -40,6 +41,9 @@ def test_out_and_in_again(certified):
     assert survey.key == b"" and b"correct horse" not in survey.files[repl.CONFIG]
     repl.reset(box.usb)
     wiped = ledger_of(certified)
+    (again,) = wallbox(certified, "decommission", "--yes", *folder)
+    assert again["serial"] == "WB-000001" and "before" in again["ledger"]
+    assert set(partition_of(box.flash_path.read_bytes(), "nvs")) == {0xFF}
     (told,) = wallbox(certified, "reuse", *folder)
     assert told["serial"] == "WB-000001"
     same_evidence(certified, wiped)
@@ -47,6 +51,30 @@ def test_out_and_in_again(certified):
     provision(job)
     told = json.loads(job.file(".certificate.json").read_text())["certificate"]
     assert told["order"] == "2027-0001"
+    same_evidence(certified, wiped)
+    world = certified.worlds[0]
+    world.car.plug()
+    world.car.request_power()
+    box.wait_until(lambda: world.car.power_w > 0, 30, "charging")
+    key = certified.keys.load("WB-000001")
+    lives = [fact["after"] for fact in facts_in(box.flash_path.read_bytes(), key, "LIFECYCLE")]
+    once = ["commissioned", "in service"]
+    assert lives[-6:] == [*once, "decommissioned", "factory", *once], "one chain, both customers"
+
+
+def test_a_wiped_flash_on_another_chip_gets_no_key(tmp_path):
+    with depot(tmp_path, boxes=2, tls=False) as place:
+        provision(place.job())
+        wallbox(place, "decommission", "--yes", "--journal", str(place.journal_folder))
+        copy, other = (world.box for world in place.worlds)
+        other.power_cut()
+        other.flash(copy.flash_path.read_bytes())
+        other.power_on()
+        words = ["reuse", "--port", other.usb, "--keys", str(place.folder / "keys")]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 5 and "another chip" in result.output
+        key = place.keys.load("WB-000001")
+        assert key not in other.flash_path.read_bytes()
 
 
 def test_without_the_operator_the_ledger_is_saved_and_proved_before_anything_is_wiped(certified):

@@ -33,40 +33,57 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_console, name="console")
 
 
-@_console.command("identity")
-def identity(
-    port: PortOption, as_json: JsonOption = False, lang: LangOption = "en",
-    no_color: ColorOption = False,
-) -> None:
-    """Who the box is; needs no login. Exit code 0: told. 3: no answer."""
-    _ask("identity", port, as_json, lang, no_color)
+def _tells(word: str, what: str) -> None:
+    """A command for a word that anybody may say."""
+
+    @_console.command(word, help=f"{what}; needs no login. Exit code 0: told. 3: no answer.")
+    def command(
+        port: PortOption, as_json: JsonOption = False, lang: LangOption = "en",
+        no_color: ColorOption = False,
+    ) -> None:
+        from host.provisioning.console_line import ConsoleLine
+
+        with speaking(lang, no_color, as_json), ConsoleLine(port) as line:
+            told = line.ask(word)
+            told.pop("to", None)
+            _show(told, as_json)
 
 
-@_console.command("health")
-def health(
-    port: PortOption, as_json: JsonOption = False, lang: LangOption = "en",
-    no_color: ColorOption = False,
-) -> None:
-    """How the box is; needs no login. Exit code 0: told. 3: no answer."""
-    _ask("health", port, as_json, lang, no_color)
+def _orders(verb: str, what: str) -> None:
+    """A command for an order without arguments."""
+
+    @_console.command(
+        verb, help=f"{what}. Exit code 0: told. 3: no answer. 4: no key. 5: refused."
+    )
+    def command(
+        port: PortOption, keys: KeysOption = KEYS, as_json: JsonOption = False,
+        lang: LangOption = "en", no_color: ColorOption = False,
+    ) -> None:
+        _order(verb, {}, port, keys, as_json, lang, no_color)
 
 
-@_console.command("status")
-def status(
-    port: PortOption, keys: KeysOption = KEYS, as_json: JsonOption = False,
-    lang: LangOption = "en", no_color: ColorOption = False,
-) -> None:
-    """The whole status. Exit code 0: told. 3: no answer. 4: no key. 5: refused."""
-    _order("status", {}, port, keys, as_json, lang, no_color)
+def _saves(ring: str, what: str) -> None:
+    """A command that copies a ring into a file."""
+
+    @_console.command(
+        ring, help=f"{what} while the box works. Exit code 0: saved. 3: no answer. 4: no key, or "
+        "the file cannot be written. 5: refused."
+    )
+    def command(
+        port: PortOption,
+        save: Annotated[Path, typer.Option(help="File that takes it.")],
+        keys: KeysOption = KEYS, as_json: JsonOption = False, lang: LangOption = "en",
+        no_color: ColorOption = False,
+    ) -> None:
+        _save(ring, save, port, keys, as_json, lang, no_color)
 
 
-@_console.command("why")
-def why(
-    port: PortOption, keys: KeysOption = KEYS, as_json: JsonOption = False,
-    lang: LangOption = "en", no_color: ColorOption = False,
-) -> None:
-    """Why the box charges or does not. Exit code 0: told. 3: no answer. 4: no key. 5: refused."""
-    _order("why", {}, port, keys, as_json, lang, no_color)
+_tells("identity", "Who the box is")
+_tells("health", "How the box is")
+_orders("status", "The whole status")
+_orders("why", "Why the box charges or does not")
+_saves("ledger", "Copy the ledger, for `wallbox ledger verify`,")
+_saves("trace", "Copy the trace")
 
 
 @_console.command("self-test")
@@ -84,30 +101,6 @@ def self_test(
     if only:
         arguments["only"] = only
     _order("self-test", arguments, port, keys, as_json, lang, no_color)
-
-
-@_console.command("ledger")
-def ledger(
-    port: PortOption,
-    save: Annotated[Path, typer.Option(help="File for `wallbox ledger verify`.")],
-    keys: KeysOption = KEYS, as_json: JsonOption = False, lang: LangOption = "en",
-    no_color: ColorOption = False,
-) -> None:
-    """Copy the ledger while the box works. Exit code 0: saved. 3: no answer. 4: no key. 5: refused.
-    """
-    _save("ledger", save, port, keys, as_json, lang, no_color)
-
-
-@_console.command("trace")
-def trace(
-    port: PortOption,
-    save: Annotated[Path, typer.Option(help="File that takes the trace.")],
-    keys: KeysOption = KEYS, as_json: JsonOption = False, lang: LangOption = "en",
-    no_color: ColorOption = False,
-) -> None:
-    """Copy the trace while the box works. Exit code 0: saved. 3: no answer. 4: no key. 5: refused.
-    """
-    _save("trace", save, port, keys, as_json, lang, no_color)
 
 
 @_console.command("seal")
@@ -133,6 +126,20 @@ def network(
     Exit code 0: stored. 2: wrong options. 3: no answer. 4: no key. 5: a value is wrong.
     """
     _order("network", {"values": _values(settings)}, port, keys, as_json, lang, no_color)
+
+
+@_console.command("decommission")
+def decommission(
+    port: PortOption,
+    reason: Annotated[str, typer.Option(help="One of docs/CODES.md.")] = "dismounted",
+    keys: KeysOption = KEYS, as_json: JsonOption = False, lang: LangOption = "en",
+    no_color: ColorOption = False,
+) -> None:
+    """End the box's service, no more; `wallbox decommission` also saves its ledger and wipes it.
+
+    Exit code 0: after the final register. 3: no answer. 4: no key. 5: refused.
+    """
+    _order("decommission", {"reason": reason}, port, keys, as_json, lang, no_color)
 
 
 @_console.command("restart")
@@ -169,15 +176,6 @@ def _values(settings: list[str]) -> dict[str, object]:
         found[key] = int(value) if value.isdigit() and not key.endswith("ssid") and (
             key.endswith(("port", "keep_alive_s"))) else value
     return found
-
-
-def _ask(word: str, port: str, as_json: bool, lang: str, no_color: bool) -> None:
-    from host.provisioning.console_line import ConsoleLine
-
-    with speaking(lang, no_color, as_json), ConsoleLine(port) as line:
-        told = line.ask(word)
-        told.pop("to", None)
-        _show(told, as_json)
 
 
 def _order(

@@ -89,6 +89,13 @@ told = {"chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "us
 told = json.dumps(told)
 print("%s%%08x %%s" %% (crc32(told.encode()), told))
 """
+_ERASE_NVS = """
+import esp32
+nvs = esp32.Partition.find(1, label="nvs")[0]
+for number in range(nvs.info()[3] // 4096):
+    nvs.ioctl(6, number)
+print("%s")
+"""
 
 
 @dataclass(repr=False)
@@ -134,6 +141,15 @@ def write(port: str, identity: dict[str, bytes], files: dict[str, bytes]) -> Sur
         return _survey(json.loads(found[2]))
     except (ValueError, KeyError, TypeError, AttributeError):
         return _no_words(port)
+
+
+def erase_nvs(port: str) -> None:
+    """Take serial, key and lock off a stopped box, to the last byte; `reset` must follow.
+
+    Raises Stopped.
+    """
+    if _MARK not in _mpremote(port, _ERASE_NVS % _MARK, "resume", "run", "/dev/stdin"):
+        _no_words(port)
 
 
 def reset(port: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ DECOMMISSIONED = "decommissioned"
 
 def decommission(port: str, keys: Path, folder: Path, wipe_keys: bool) -> dict[str, Any]:
     """What was done. Raises Stopped; nothing is wiped before the ledger is safe."""
+    if not _who(port) and (before := _wiped_before(port)):
+        return before
     line, serial = logged_in(port, keys)
     with line:
         if line.ask("identity").get("lifecycle") != DECOMMISSIONED:
@@ -47,6 +50,29 @@ def decommission(port: str, keys: Path, folder: Path, wipe_keys: bool) -> dict[s
             raise refused(_("the box was not wiped"), str(answer.get("info")),
                           _("repeat the command"))
     return {"serial": serial, "delivered": delivered, "ledger": ledger, "keys_wiped": wipe_keys}
+
+
+def _wiped_before(port: str) -> dict[str, Any] | None:
+    """Of a box that stands at its prompt, without a key beside its ledger; None of another."""
+    try:
+        survey = repl.look(port)
+        if survey.key or not survey.ledger_sectors:
+            return None
+        repl.erase_nvs(port)  # in case the power went while the box did it
+    finally:
+        repl.reset(port)
+    ledger = _("wiped before, its ledger is as it was")
+    return {"serial": _plate(survey)[0], "delivered": None, "ledger": ledger, "keys_wiped": True}
+
+
+def _plate(survey: repl.Survey) -> tuple[str, str]:
+    """Serial and chip that the flash was made for, "" for what it does not tell."""
+    try:
+        told = json.loads(survey.files.get(repl.CONFIG) or b"{}")
+        written = str(told.get("serial") or ""), str(told.get("chip") or "")
+    except (ValueError, AttributeError):
+        written = "", ""
+    return survey.serial or written[0], survey.bound or written[1]
 
 
 def reuse(port: str, keys: Path, folder: Path) -> dict[str, Any]:
@@ -88,13 +114,20 @@ def _who(port: str) -> dict[str, Any]:
 def _give_back(port: str, keys: Path, serial: str) -> None:
     survey = repl.look(port)
     try:
-        serial = serial or survey.serial
+        named, chip = _plate(survey)
+        if chip not in ("", survey.chip):
+            raise refused(_("this flash was made for another chip"),
+                          _("it belongs to {other}, this is {chip}", other=chip, chip=survey.chip),
+                          _("erase the whole chip with esptool and begin anew; a copied flash is "
+                            "never taken"))
+        serial = serial or named
         try:
             key = KeyStore(keys).load(serial)
         except KeyStoreError as error:
             raise unusable(_("the key of {serial} is not there", serial=serial or "?"), str(error),
                            _("name the operator's key store with --keys")) from None
-        repl.write(port, {"ledger_key": key}, {})
+        identity = {"serial": serial.encode(), "chip": bytes.fromhex(survey.chip)}
+        repl.write(port, {**identity, "ledger_key": key}, {})
     finally:
         repl.reset(port)
     until = time.monotonic() + START_S

@@ -19,6 +19,10 @@ _FILLING = "filling"
 _FILE = const(0x8000)  # of os.ilistdir
 _BLOCK = const(4096)
 _BLOCKS_MOST = const(1024)
+_SMALL = const(100)  # bytes of a file that lies in the folder's own blocks
+_TURNS = const(128)  # so many of them fill both blocks three times over
+_COUNT = const(4)
+_ERASE = const(6)
 _SAY_MS = const(300)
 
 
@@ -36,6 +40,7 @@ async def wipe(reply, sequence: int, mac: bytes, keys) -> tuple:
     try:
         _forget_settings()
         _remove_files()
+        await _turn_over()
         await _fill()
         _remove_files()  # what was written meanwhile
     except (OSError, ValueError) as error:
@@ -60,7 +65,9 @@ def _read_by(ledger, newest: int, sequence: int, mac: bytes) -> bool:
 
 
 def _forget_settings() -> None:
-    """The file stays without them, and so charges nobody until it is provisioned again."""
+    """The file stays without them, and so charges nobody until it is provisioned again. The chip
+    stays in it: what is copied to another one is seen.
+    """
     try:
         with open(build.CONFIG_FILE) as file:
             tree = json.load(file)
@@ -68,9 +75,9 @@ def _forget_settings() -> None:
         tree = {}
     if not isinstance(tree, dict):
         tree = {}
-    kept = {}
+    kept = {"serial": build.serial()}  # NVS will not tell it any more
     for key in tree:
-        if key.split(".")[0] not in ("wifi", "broker", "clock", "chip"):
+        if key.split(".")[0] not in ("wifi", "broker", "clock"):
             kept[key] = tree[key]
     fresh = build.CONFIG_FILE + ".new"
     with open(fresh, "w") as file:
@@ -82,6 +89,18 @@ def _remove_files() -> None:
     for entry in os.ilistdir("/"):
         if entry[1] == _FILE and entry[0] not in _KEPT:
             os.remove("/" + entry[0])
+
+
+async def _turn_over() -> None:
+    """A folder's blocks are a log that holds small files, a private key of TLS among them; it is
+    erased when it is full.
+    """
+    zeros = bytes(_SMALL)
+    for _ in range(_TURNS):
+        with open(_FILLING, "wb") as file:
+            file.write(zeros)
+        await asyncio.sleep_ms(0)
+    os.remove(_FILLING)
 
 
 async def _fill() -> None:
@@ -105,3 +124,6 @@ def _erase_keys() -> None:
         except OSError:  # there is none
             pass
     store.commit()
+    device = build.partition("nvs")  # the chip marks an entry as erased, its bytes stay
+    for block in range(device.ioctl(_COUNT, 0)):
+        device.ioctl(_ERASE, block)
