@@ -82,7 +82,11 @@ try:
     firmware = version.TEXT
 except Exception:
     firmware = ""
-told = {"chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "used": used,
+try:
+    locked = esp32.NVS("wallbox").get_i32("locked")
+except OSError:
+    locked = 0
+told = {"locked": locked, "chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "used": used,
         "python": ".".join(str(part) for part in sys.implementation[1][:3]),
         "files": {name: text(content(name)) for name in given["want"]},
         "identity": {name: text(blob(name)) for name in ("serial", "ledger_key", "chip")}}
@@ -102,7 +106,8 @@ print("%s")
 class Survey:
     """What lies on the box; never printed, it holds its secrets.
 
-    `bound`: the chip that the key belongs to; `ledger_sectors`: those that were written.
+    `bound`: the chip that the key belongs to; `ledger_sectors`: those that were written; `locked`:
+    it went into service, and would give no prompt if its files were whole.
     """
 
     chip: str
@@ -112,6 +117,7 @@ class Survey:
     key: bytes
     bound: str
     ledger_sectors: int
+    locked: bool
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -170,6 +176,7 @@ def _survey(told: dict[str, Any]) -> Survey:
         key=data(identity["ledger_key"]),
         bound=data(identity["chip"]).hex(),
         ledger_sectors=int(told["used"]),
+        locked=bool(told["locked"]),
         files={name: data(content) for name, content in told["files"].items()},
     )
 
@@ -218,6 +225,10 @@ def _failure(port: str, text: str) -> Stopped:
                            _("it is locked, or its program hangs"),
                            _("a box in service is changed with `wallbox console`; else press its "
                              "reset button and repeat"))
+    if "ENODEV" in text:
+        return unreachable(_("the box at {port} did not do what it was to do", port=port),
+                           _("its file system is broken"),
+                           _("write it anew with `wallbox provision --rescue`"))
     if "Traceback" in text:
         return unreachable(_("the box at {port} did not do what it was to do", port=port),
                            text.strip().splitlines()[-1][:120],

@@ -6,10 +6,11 @@ import struct
 
 from host import image
 from host.ledger.verify.rows import Unusable
+from host.provisioning import evidence
 from host.provisioning.console_line import ConsoleLine
 from host.provisioning.files import write_whole
 from host.provisioning.job import FIND_S, IN_SERVICE, Job
-from host.provisioning.outcome import refused, unusable
+from host.provisioning.outcome import Stopped, refused, unusable
 from host.provisioning.texts import N_, _
 
 TITLE = N_("Chip and flash")
@@ -23,6 +24,8 @@ def run(job: Job) -> str:
         job.identity, job.survey, job.must_restart = {}, None, False
         return _blank(job)
     job.found(str(job.identity["chip"]))
+    if job.survey and job.survey.locked:
+        raise _broken("in service")
     told = str(job.identity.get("serial") or "")
     if told and told != job.order.serial:
         raise refused(_("this box is not the one of the order"),
@@ -51,11 +54,25 @@ def _blank(job: Job) -> str:
                       _("connect a box"))
     job.found(chip.id)
     _no_other_chip(job)
+    told = evidence.read(job.flasher)
+    if told and told.lifecycle in IN_SERVICE:
+        raise _broken(told.lifecycle)
     return _("chip {chip}, {what}", chip=job.chip, what=_("no answer from a firmware"))
 
 
+def _broken(lifecycle: str) -> Stopped:
+    return refused(_("this box is {lifecycle}", lifecycle=lifecycle),
+                   _("its flash says so, and its program does not run"),
+                   _("wait a moment and repeat; if it stays so, write its program anew with "
+                     "`wallbox provision --rescue`"))
+
+
 def has_rings(job: Job) -> bool:
-    """Whether the flash has a partition table with our ledger."""
+    """Whether the flash has our ledger; a partition table may be broken, or half written."""
+    return _in_table(job) or evidence.begun(job.flasher)
+
+
+def _in_table(job: Job) -> bool:
     table = job.flasher.read(image.PARTITION_TABLE_AT, TABLE_BYTES)
     wanted = image.partitions()["ledger"]
     for at in range(0, len(table), _ENTRY.size):

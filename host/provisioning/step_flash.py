@@ -7,7 +7,7 @@ has never been a box's; then all of it is emptied first.
 from __future__ import annotations
 
 from host.provisioning.flash_image import older
-from host.provisioning.job import BOOT_S, Job
+from host.provisioning.job import BOOT_S, IN_SERVICE, Job
 from host.provisioning.outcome import refused, unreachable
 from host.provisioning.step_detect import has_rings
 from host.provisioning.texts import N_, _
@@ -24,6 +24,9 @@ def run(job: Job) -> str:
         raise refused(_("the image is older than what is on the box"),
                       _("the box has {found}, the image {wanted}", found=found, wanted=wanted),
                       _("take the image of {found} or a newer one", found=found))
+    if job.lifecycle in IN_SERVICE:  # the image has no configuration
+        return _("{version} stays; a box in service gets another with `wallbox provision "
+                 "--rescue`", version=found)
     if not job.image.about.rom:
         job.screen.tell(_("this image runs no firmware in place; it is for tests alone"))
     fresh = not has_rings(job)

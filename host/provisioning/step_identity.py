@@ -100,11 +100,15 @@ def _key(job: Job) -> bytes:
         raise refused(_("the key store has another key of {serial}", serial=job.order.serial),
                       _("two boxes cannot have one serial"),
                       _("look which box has this serial, and correct the order"), "serial")
-    key = key or stored or secrets.token_bytes(KEY_BYTES)
+    return keep(job, key or stored or secrets.token_bytes(KEY_BYTES))
+
+
+def keep(job: Job, key: bytes) -> bytes:
+    """The key, once it is sealed for the operator, and in the key store where that is at hand."""
     if not _sealed_is(job, key):
         public = read_file(job.partner.operator_key, "operator_key")
         sealing.seal(job.file(".sealed"), public, job.order.serial, job.chip, key)
-    if job.partner.keys is not None and stored is None:
+    if job.partner.keys is not None and stored_key(job) is None:
         try:
             KeyStore(job.partner.keys).create(job.order.serial, key)
         except KeyStoreError as error:
