@@ -83,3 +83,18 @@ def test_what_is_no_answer_is_none(world):
         challenge = line.ask("challenge")["challenge"]
         line.ask("challenge")
         assert line.ask("login " + line.response(challenge))["status"] == "Rejected", "the older"
+
+
+def test_power_cuts_neither_hide_an_attempt_nor_buy_another_one(world):
+    """A cut after each try: the wait begins anew, and what was tried stands in the ledger."""
+    tried = 0
+    for _ in range(5):
+        with ConsoleLine(world.box.usb, LEDGER_KEY) as line:
+            for _ in range(4):
+                tried += guess(line)["info"] == "wrong answer"
+        mark = world.box.log.position
+        world.mains.cut()
+        world.mains.restore()
+        world.box.wait_for(READY, 20, since=mark)
+    assert 3 <= tried <= 4, "three are free; the next one is 10 s away, and never comes nearer"
+    assert logins(world) == [("MaintenanceLoginFailed", 1)] * tried

@@ -41,3 +41,14 @@ def test_a_right_one_is_told_amid_a_storm_of_wrong_ones():
 
 def test_what_was_counted_while_no_agent_ran_is_told_at_once():
     assert login(engine.State(), 0, 0, count=5) == [FAILED[:3] + (5,)]
+
+
+def test_each_attempt_of_a_stranger_is_a_fact_of_its_own():
+    """At every moment that docs/console.md leaves: none is only counted, which a cut would hide."""
+    state, now, told, tried = engine.State(), 0, 0, 0
+    waits_s = [0, 0, 0, 10, 30, 60, 120, 240, 480, 960, 1920, *[3600] * 60]
+    for wait_s in waits_s:
+        now += wait_s * 1000
+        tried += 1
+        told += len(login(state, 0, now))
+        assert told == tried and not state.login_count
