@@ -7,6 +7,10 @@ import stat
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from host.cli import app
@@ -110,6 +114,28 @@ def test_a_certificate_is_proved_by_the_authority_alone(operator, tmp_path):
     other = Authority(tmp_path / "other")
     with pytest.raises(Stopped, match="not of this authority"):
         certificate.verify(told, other.file.read_bytes())
+
+
+def test_a_box_signs_no_certificate_of_an_installation(operator):
+    """Its own certificate is of the same authority; whoever stole its key proves nothing."""
+    pem, key = issued(operator)
+    box_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    told = {"format": certificate.FORMAT, "signed_utc_s": NOW, "box": {"serial": "WB-1"}}
+    with pytest.raises(Stopped, match="is a box"):
+        certificate.verify(certificate.sign(told, pem, box_pem), operator.file.read_bytes())
+
+
+@pytest.mark.parametrize("names", [("partner",), ("collector", "240ac4000001x"), ("a", "")])
+def test_a_request_that_is_not_of_a_box_is_not_signed(operator, names):
+    key = authority.new_key()
+    kinds = (NameOID.COMMON_NAME, NameOID.SERIAL_NUMBER)
+    subject = x509.Name([
+        x509.NameAttribute(kind, name) for kind, name in zip(kinds, names, strict=False) if name
+    ])
+    asked = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    pem = asked.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    with pytest.raises(Stopped, match="not of a box"):
+        authority.sign(pem, operator.file.read_bytes(), operator.key_file.read_bytes())
 
 
 def test_a_certificate_that_was_changed_is_found(operator):

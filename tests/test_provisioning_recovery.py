@@ -14,7 +14,6 @@ from host.provisioning.rescue import rescue
 from host.provisioning.run import provision
 from tests.depots import depot, forget_laptop, ledger_of, same_evidence
 
-
 # boot loader and partition table
 LOADER = image.Partition("loader", 0, 0, BOOT_LOADER_AT, 0x9000 - BOOT_LOADER_AT)
 

@@ -7,6 +7,7 @@ its chip (serialNumber), so that one box cannot pass for another at the broker.
 from __future__ import annotations
 
 import datetime
+import re
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +19,7 @@ from host.provisioning.outcome import refused, unusable
 from host.provisioning.texts import _
 
 YEARS = 15  # of a box
+_CHIP = re.compile(r"[0-9a-f]{12}")
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -45,6 +47,10 @@ def sign(request_pem: bytes, authority_pem: bytes, authority_key_pem: bytes) -> 
     if not asked.is_signature_valid:
         raise refused(_("the request is not signed by its own key"), _("it was changed"),
                       _("make it anew with `wallbox provision`"))
+    if not is_box(asked.subject):
+        raise refused(_("the request is not of a box"),
+                      _("it asks for {name}", name=asked.subject.rfc4514_string()),
+                      _("sign nothing but the .csr files of `wallbox provision`"))
     authority = read_certificate(authority_pem, "authority")
     key = read_key(authority_key_pem, "authority_key")
     if _public(key.public_key()) != _public(authority.public_key()):
@@ -127,6 +133,15 @@ def _subject(serial: str, chip: str) -> x509.Name:
         x509.NameAttribute(NameOID.COMMON_NAME, serial),
         x509.NameAttribute(NameOID.SERIAL_NUMBER, chip),
     ])
+
+
+def is_box(subject: x509.Name) -> bool:
+    """Whether it names a serial and a chip, and nothing else."""
+    told = [(one.oid, str(one.value)) for one in subject]
+    kinds = [kind for kind, _value in told]
+    return kinds == [NameOID.COMMON_NAME, NameOID.SERIAL_NUMBER] and bool(
+        _CHIP.fullmatch(told[1][1])
+    )
 
 
 def _public(key: object) -> bytes:

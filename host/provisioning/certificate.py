@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from host.provisioning.authority import read_certificate, read_key
+from host.provisioning.authority import is_box, read_certificate, read_key
 from host.provisioning.outcome import refused, unusable
 from host.provisioning.texts import _
 
@@ -93,6 +93,8 @@ def verify(told: dict[str, Any], authority_pem: bytes) -> str:
     except (ValueError, TypeError, InvalidSignature):
         raise refused(what, _("its signer is not of this authority"),
                       _("use the certificate of the operator who owns the box")) from None
+    if is_box(signer.subject):  # the same authority stands behind it, for the broker
+        raise refused(what, _("its signer is a box"), ask)
     if not signer.not_valid_before_utc <= signed_at <= signer.not_valid_after_utc:
         raise refused(what, _("its signer's certificate was not valid on that day"), ask)
     names = signer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

@@ -86,7 +86,8 @@ try:
     locked = esp32.NVS("wallbox").get_i32("locked")
 except OSError:
     locked = 0
-told = {"locked": locked, "chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "used": used,
+told = {"chip": hexlify(machine.unique_id()).decode(), "firmware": firmware, "used": used,
+        "locked": locked,
         "python": ".".join(str(part) for part in sys.implementation[1][:3]),
         "files": {name: text(content(name)) for name in given["want"]},
         "identity": {name: text(blob(name)) for name in ("serial", "ledger_key", "chip")}}
