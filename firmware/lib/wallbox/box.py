@@ -7,10 +7,9 @@ import network
 from micropython import const
 
 from . import agent as agents
-from . import build, crash, forget, inbox, lock, report, sampling, senses, version
+from . import build, forget, housekeeping, inbox, report, sampling, senses, version
 from .commands import receiver
 from .console import listener
-from .core import clock as core_clock
 from .core import events
 from .core.rules import OPEN, access, lifecycle, seals
 from .drivers import clock, wifi
@@ -19,14 +18,8 @@ from .store import StoreError, leasefile, ledger, trace
 
 _SENSE_MS = const(20)
 _NETWORK_MS = const(100)
-_KEEP_MS = const(1000)
-_TRACE_MS = const(10_000)
-_WATERMARK_MS = const(3_600_000)  # one that is lost is only asked for again
-_HEALTHY_MS = const(60_000)  # after that long a boot was no crash
-_REPORT_MS = const(30_000)
 _RESTART_MS = const(2000)
 _GOODBYE_MS = const(500)
-_RECOVER_MS = const(60_000)  # between two attempts to go on after the ledger took nothing
 
 
 class Box:
@@ -40,8 +33,8 @@ class Box:
         self.pilot = build.build_pilot()
         self.lamp = build.build_lamp()
         self.seals = build.build_seals(values["seals.fitted"])
-        self._flushed_at = self._marked_at = self._recovered_at = 0
-        self._chores = False
+        self.flushed_at = self.marked_at = self.recovered_at = 0
+        self.chores = False
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())
         self.wifi = wifi.Wifi(
@@ -243,9 +236,9 @@ class Box:
         sampler, now = self.sampling, self.clock.now
         while True:
             sampler.service(now())
-            if self._chores and sampler.meter.idle and not self.seals.news:
-                self._chores = False
-                self._use_idle_time(now())
+            if self.chores and sampler.meter.idle and not self.seals.news:
+                self.chores = False
+                housekeeping.use_idle_time(self, now())
             await asyncio.sleep_ms(max(1, sampler.meter.due - now()))
 
     async def network(self) -> None:
@@ -253,66 +246,9 @@ class Box:
             self.senses.service_network(self.clock.now(), self.charging())
             await asyncio.sleep_ms(_NETWORK_MS)
 
-    async def keep(self) -> None:
-        """House-keeping: what is neither urgent nor allowed to be forgotten."""
-        taken, acknowledged, reported_at, healthy, dated, locked = 0, 0, 0, False, False, False
-        while True:
-            await asyncio.sleep_ms(_KEEP_MS)
-            now = self.clock.now()
-            if self.agent.taken != taken or not self.inbox.take():
-                self.watchdog.feed()  # the agent takes what comes
-            taken = self.agent.taken
-            try:
-                self._keep_flash(now)
-            except StoreError as error:
-                self.agent.halt(error, now)
-            if self.ledger.acknowledged != acknowledged or now - reported_at >= _REPORT_MS:
-                acknowledged = self.ledger.acknowledged
-                reported_at = now
-                self.link.status_changed()
-            self.commands.service(now)
-            self.report.say(now)
-            if not dated and core_clock.valid(self.agent.state):
-                dated = True
-                self.recheck()  # a tag may have expired while the power was off
-            if not locked and lifecycle.armed(self.agent.state):
-                locked = True
-                lock.put(1)
-            if not healthy and now >= _HEALTHY_MS:
-                healthy = True
-                crash.clear()
-
-    def _keep_flash(self, now: int) -> None:
-        if now - self._flushed_at >= _TRACE_MS:
-            self._flushed_at = now
-            self.agent.flush_trace(now)
-            self.report.watch()
-        if now - self._marked_at >= _WATERMARK_MS:
-            self._marked_at = now
-            self.ledger.flush_acknowledged()
-        self._chores = True  # done when the bus is at rest next
-        self.agent.tell_ledger()
-        if self.agent.halted and now - self._recovered_at >= _RECOVER_MS:
-            self._recovered_at = now
-            if self.ledger.fill_permille < agents.FULL_PERMILLE:
-                self.recover(events.RESUMED)
-
-    def _use_idle_time(self, now: int) -> None:
-        """One thing that stalls, while the meter says nothing and no seal is to be told."""
-        try:
-            if self.ledger.erase_ahead():
-                return
-        except StoreError as error:
-            self.agent.halt(error, now)
-        try:
-            if not self.trace.erase_ahead() and self.tags:
-                self.tags.save()
-        except StoreError as error:
-            self.agent.trace_lost(error)
-
     async def run(self) -> None:
-        tasks = [self.decide(), self.sense(), self.measure(), self.network(), self.keep()]
-        tasks.append(self.console.run())
+        tasks = [self.decide(), self.sense(), self.measure(), self.network()]
+        tasks += [housekeeping.keep(self), self.console.run()]
         if self.tags:
             tasks.append(self.read_tags())
         if not self.config_error:
