@@ -12,7 +12,8 @@ from host.ledger.verify.ring_image import SECTOR_SIZE, NoLedger, read_image
 from host.provisioning.esptool_program import Flasher
 from host.records import Record, split
 
-LOOKED_AT = 8  # the ring begins with the first, and keeps no more than a few of them erased
+LOOKED_AT = (0, 2)  # sectors: the ring begins with the first, and never keeps both erased
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,10 @@ class Told:
 def begun(flasher: Flasher) -> bool:
     """Whether a ledger lies where ours are, whatever the partition table says. Raises Stopped."""
     part = image.partitions()["ledger"]
-    data = flasher.read(part.offset, LOOKED_AT * SECTOR_SIZE)
-    return any(data[at : at + 4] == MAGIC for at in range(0, len(data), SECTOR_SIZE))
+    return any(
+        flasher.read(part.offset + sector * SECTOR_SIZE, _HEAD_BYTES)[:4] == MAGIC
+        for sector in LOOKED_AT
+    )
 
 
 def read(flasher: Flasher) -> Told | None:
