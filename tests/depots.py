@@ -1,4 +1,4 @@
-"""Depots for tests: simulated bare boxes whose clocks run ten times as fast."""
+"""Depots for tests: simulated bare boxes whose clocks run three times as fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from host.demo.depot import Depot
 from hw.sim.broker import mosquitto_path
 from tests.conftest import NO_MOSQUITTO
 
-SPEED = 10
+SPEED = 3
 
 
 def depot(folder, **chosen) -> Depot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pty
 import select
@@ -13,7 +12,7 @@ from pathlib import Path
 
 
 class Cable:
-    """A pty for the laptop at `port`, led through to the box's `usb`.
+    """A pty for the laptop at `port`, led through to the box's `usb`. A pulled one has no port.
 
     `bytes_passed` counts both ways. `at(count, act)`: when so many have passed, `act` is called
     once with the piece that comes then, and what it gives passes instead; None pulls the cable.
@@ -42,9 +41,10 @@ class Cable:
         tty.setraw(slave)
         self.port.unlink(missing_ok=True)
         self.port.symlink_to(os.ttyname(slave))
+        self._slave = slave
         box = os.open(self._usb, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         self._stop, self._wake = os.pipe()
-        arguments = (master, slave, box, self._stop)
+        arguments = (master, box, self._stop)
         self._thread = threading.Thread(target=self._carry, args=arguments, daemon=True)
         self._thread.start()
 
@@ -53,14 +53,13 @@ class Cable:
             os.write(self._wake, b".")
             self._thread.join()
             self._thread = None
-            os.close(self._stop)
-            os.close(self._wake)
+            for descriptor in (self._stop, self._wake, self._slave):
+                os.close(descriptor)
 
     def close(self) -> None:
         self.pull()
-        self.port.unlink(missing_ok=True)
 
-    def _carry(self, master: int, slave: int, box: int, stop: int) -> None:
+    def _carry(self, master: int, box: int, stop: int) -> None:
         ways = {master: box, box: master}
         try:
             while True:
@@ -84,9 +83,11 @@ class Cable:
         except OSError:
             return
         finally:
-            for descriptor in (slave, master, box):
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
+            # our slave stays open until pull(): a free number would be the next box's, and who
+            # still has this port in hand would talk to that one
+            self.port.unlink(missing_ok=True)
+            os.close(master)
+            os.close(box)
 
     @staticmethod
     def _write(target: int, data: bytes) -> None:

@@ -14,7 +14,6 @@ import struct
 from pathlib import Path
 
 import pytest
-from esp32_mock_bootloader.api import mock_bootloader
 from typer.testing import CliRunner
 
 from host import image
@@ -25,6 +24,7 @@ from host.provisioning.outcome import EXIT_REFUSED, EXIT_UNREACHABLE, Stopped
 from host.provisioning.port_errors import explain
 from host.provisioning.ports import Device, look
 from host.provisioning.step_detect import has_rings
+from tests.boot_loader import boot_loader
 
 
 def real_micropython() -> Path:
@@ -108,42 +108,42 @@ def test_versions_are_compared_by_number(one, other, is_older):
     assert flash_image.older(one, other) == is_older
 
 
-def write(flasher: Esptool, pieces: list, erase: bool, told: list) -> None:
-    """As the partner does: what was interrupted is begun again."""
-    for left in (2, 1, 0):
-        try:
-            flasher.write(pieces, erase, told.append)
-            return
-        except Stopped as stopped:
-            print(stopped)
-            if not left:
-                raise
+class Overheard(Esptool):
+    """What esptool printed, too."""
+
+    said = ""
+
+    def _run(self, *words):
+        text = super()._run(*words)
+        self.said += text
+        return text
 
 
-def test_the_real_esptool_writes_compares_and_keeps_the_ledger(manifest):
+def test_the_real_esptool_writes_compares_and_keeps_the_ledger(manifest, tmp_path):
     _, output = build(manifest, "wallbox.bin", "--without-rom")
     built = flash_image.load(output)
     ledger = image.partitions()["ledger"]
-    with mock_bootloader("esp32", timeout=None) as chip:
-        flasher = Esptool(chip.url(), before="no-reset", after="no-reset")
+    with boot_loader(tmp_path) as url:
+        flasher = Overheard(url, before="no-reset", after="no-reset")
         found = flasher.identify()
         assert found.name == "ESP32" and found.flash_bytes == image.FLASH_SIZE
         job = dataclasses.make_dataclass("Job", ["flasher"])(flasher)
         assert not has_rings(job)
         seen = []
-        write(flasher, built.pieces(), True, seen)
+        flasher.write(built.pieces(), True, seen.append)
         assert seen[-1] == 1.0 and len(seen) > 2
         assert has_rings(job)
-        write(flasher, [(ledger.offset, b"evidence" * 32)], False, seen)
-        write(flasher, built.pieces(), False, seen)  # a second time, over the first
+        flasher.write([(ledger.offset, b"evidence" * 32)], False, seen.append)
+        flasher.write(built.pieces(), False, seen.append)  # a second time, over the first
         assert flasher.read(ledger.offset, 256) == b"evidence" * 32
         begin, data = built.pieces()[0]
         assert flasher.read(begin, 256) == data[:256]
+        assert "Lost connection" not in flasher.said  # esptool would go on after one
 
 
-def test_another_chip_is_recognised():
-    with mock_bootloader("esp32c3", timeout=None) as chip:
-        assert Esptool(chip.url(), "no-reset", "no-reset").identify().name == "ESP32-C3"
+def test_another_chip_is_recognised(tmp_path):
+    with boot_loader(tmp_path, "esp32c3") as url:
+        assert Esptool(url, "no-reset", "no-reset").identify().name == "ESP32-C3"
 
 
 def test_no_port_and_a_silent_port_are_explained(tmp_path):

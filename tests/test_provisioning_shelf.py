@@ -26,12 +26,8 @@ def place(tmp_path):
 def test_one_fails_and_two_are_certified(place):
     place.worlds[1].meter.sim.set(voltage_v=(230, 230, 0))
     results = provision_all([place.job(number) for number in range(3)], "certify")
-    assert results[1].code == 5 and "phases" in results[1].text
-    for _ in range(3):  # what was interrupted goes on with the same command
-        left = [number for number in (0, 2) if results[number].code]
-        for number in left:
-            results[number] = provision_all([place.job(number)], "certify")[0]
     assert [result.code for result in results] == [0, 5, 0], [one.text for one in results]
+    assert "phases" in results[1].text
 
 
 def toml(tables):

@@ -13,6 +13,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -86,6 +87,9 @@ class ConsoleLine:
         self.close()
 
     def close(self) -> None:
+        """The port is free at once, even if a program that is being started still holds it."""
+        with suppress(OSError):  # the box may have gone
+            self._serial.exclusive = False
         self._serial.close()
 
     # without login

@@ -67,7 +67,7 @@ class Chip:
         self._transceiver, self._bus = pty.openpty()
         tty.setraw(self._bus)
         os.set_blocking(self._transceiver, False)
-        link = self.directory / "rs485"
+        link = self._bus_link = self.directory / "rs485"
         link.unlink(missing_ok=True)
         link.symlink_to(os.ttyname(self._bus))
 
@@ -301,6 +301,7 @@ class Chip:
 
     def _close(self) -> None:
         self._power_cut()
+        self._bus_link.unlink(missing_ok=True)
         self.console.close()
         self.log.close()
         os.close(self._bus)

@@ -48,6 +48,7 @@ class Console:
         self._log = log
         self._usb, usb_slave = pty.openpty()
         tty.setraw(usb_slave)
+        self._link = link
         link.unlink(missing_ok=True)
         link.symlink_to(os.ttyname(usb_slave))
         os.close(usb_slave)
@@ -199,11 +200,15 @@ class Console:
     def _look_for_client(self) -> None:
         poller = select.poll()
         poller.register(self._usb, select.POLLIN)
-        if not any(event & select.POLLHUP for _, event in poller.poll(0)):
+        seen = sum(event for _, event in poller.poll(0))
+        if not seen & select.POLLHUP:
             self._client = True
             self._loop.add_reader(self._usb, self._from_usb)
-        else:
-            self._look = self._loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
+            return
+        if seen & select.POLLIN:  # who typed it has gone already
+            with contextlib.suppress(OSError):
+                self.typed(os.read(self._usb, 4096))
+        self._look = self._loop.call_later(LOOK_FOR_CLIENT_S, self._look_for_client)
 
     def _client_gone(self) -> None:
         self._client = False
@@ -248,6 +253,7 @@ class Console:
         self._sent = (self._sent + data)[-4096:]
 
     def close(self) -> None:
+        self._link.unlink(missing_ok=True)  # the number will be another program's
         self._look.cancel()
         self._give_up.cancel()
         self.interrupt.close()

@@ -31,6 +31,7 @@ from hw.sim.meter_models import MODELS, State
 from hw.sim.meter_wire import Faults, Wire
 
 NS_PER_H = 3_600_000_000_000
+STOP_S = 30.0
 Number = int | Fraction
 
 
@@ -162,25 +163,27 @@ class SimMeter:
         self._ready.clear()
         self._thread = threading.Thread(target=self._run, args=(server_path,), daemon=True)
         self._thread.start()
-        if not self._ready.wait(10) or self._failure:
+        if not self._ready.wait(STOP_S) or self._failure:
             failure = self._failure
             self.stop()
             raise RuntimeError(f"meter {self.model.name} did not start: {failure}")
         return self
 
     def stop(self) -> None:
-        """Ends the server; the box's port goes dead."""
+        """Ends the server; the box's port goes dead. RuntimeError if it does not end."""
+        if self._link:
+            self._link.unlink(missing_ok=True)
         loop, thread = self._loop, self._thread
         if loop and thread and thread.is_alive():
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
+            thread.join(STOP_S)
+            if thread.is_alive():  # closed under it, the numbers would soon be somebody else's
+                raise RuntimeError(f"meter {self.model.name} did not stop in {STOP_S} s")
         self._thread = self._loop = None
         for fd in self._fds:
             os.close(fd)
         self._fds = []
-        if self._link:
-            self._link.unlink(missing_ok=True)
 
     def __enter__(self) -> SimMeter:
         return self.start()
