@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import time
 
 import pytest
 
+from hw.sim.box import Box
 from hw.sim.consolelog import FILE_BYTES, KEPT_BYTES, ConsoleLog
 from tests.simbox import powered
 
@@ -50,6 +52,21 @@ def test_console_and_laptop_talk_both_ways_again_and_again():
                 assert read_some(descriptor, len(expected)) == expected
             finally:
                 os.close(descriptor)
+
+
+def test_what_was_typed_arrives_though_the_laptop_has_gone():
+    with powered("while True:\n    print('echo', input())") as box:
+        box.host.loop.call_soon_threadsafe(time.sleep, 0.2)  # the world does not look meanwhile
+        descriptor = os.open(box.usb, os.O_RDWR | os.O_NOCTTY)
+        os.write(descriptor, b"hello\r")
+        os.close(descriptor)
+        box.wait_for("^echo hello")
+
+
+def test_a_box_that_is_gone_has_no_ports(tmp_path):
+    with Box(tmp_path) as box:
+        assert os.path.exists(box.usb) and os.path.exists(box.rs485)
+    assert not os.path.lexists(box.usb) and not os.path.lexists(box.rs485)
 
 
 def test_the_log_keeps_the_end(tmp_path):

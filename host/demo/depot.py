@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import ipaddress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from cryptography import x509
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from host import image
+from host.closing import Closing
 from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database
 from host.keys import KeyStore
@@ -100,7 +100,7 @@ def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-class Depot:
+class Depot(Closing):
     """`keys_at_hand` False: the partner seals keys and the operator opens them (`take_keys`).
 
     `tls` False: the broker is open, as on a test bench. Use it as a context.
@@ -114,6 +114,7 @@ class Depot:
         keys_at_hand: bool = True,
         speed: int = 1,
     ) -> None:
+        super().__init__()
         self.folder = folder
         self.tls = tls
         self.speed = speed
@@ -126,7 +127,7 @@ class Depot:
         self.authority.issue("partner")
         self.broker = Mosquitto(folder / "broker", self._broker_lines())
         self.database = Database(folder / "collector.db", create=True)
-        self.collector: Collector | None = None
+        self.ending.callback(self.database.close)
         self.partner_file = folder / "partner.toml"
         self.partner_file.write_text(self._partner(keys_at_hand))
         self.worlds = [self._world(number) for number in range(boxes)]
@@ -165,6 +166,7 @@ class Depot:
         unique_id = bytes.fromhex("240ac4") + number.to_bytes(3, "big")
         world = World(self.folder / f"box{number}", meter=METER, broker=None, flash=BLANK,
                       serial=self.serial(number), unique_id=unique_id, speed=self.speed)
+        self.ending.callback(world.close)
         world.meter.sim.set(power_w=(0, 0, 0))
         return world
 
@@ -172,42 +174,22 @@ class Depot:
     def serial(number: int) -> str:
         return f"WB-{number + 1:06d}"
 
-    def __enter__(self) -> Depot:
-        try:
-            self.broker.start()
-            settings = BrokerSettings("127.0.0.1", self.broker.port)
-            if self.tls:
-                certificate, key = self.authority.issue("collector")
-                settings = BrokerSettings(
-                    "127.0.0.1", self.broker.port, tls=True, ca_file=self.authority.file,
-                    certificate_file=certificate, key_file=key,
-                )
-            self.collector = Collector(settings, self.database, self.keys)
-            self.collector.start()
-            for world in self.worlds:
-                world.__enter__()
-                world.net.proxy.target_port = self.broker.port
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def _start(self) -> None:
+        self.ending.callback(self.broker.stop)
+        self.broker.start()
+        settings = BrokerSettings("127.0.0.1", self.broker.port)
+        if self.tls:
+            certificate, key = self.authority.issue("collector")
+            settings = BrokerSettings(
+                "127.0.0.1", self.broker.port, tls=True, ca_file=self.authority.file,
+                certificate_file=certificate, key_file=key,
+            )
+        collector = Collector(settings, self.database, self.keys)
+        self.ending.callback(collector.stop)
+        collector.start()
         for world in self.worlds:
-            world.close()
-        if self.collector:
-            self.collector.stop()
-            self.collector = None
-        self.broker.stop()
-        self.database.close()
+            self.ending.enter_context(world)
+            world.net.proxy.target_port = self.broker.port
 
     @property
     def journal_folder(self) -> Path:

@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from sqlalchemy import select
 
+from host.closing import Closing
 from host.collect.collector import BrokerSettings, Collector
 from host.collect.database import Database, boxes
 from host.collect.intake import Notice
@@ -25,7 +25,7 @@ SERIAL = "WB-000001"
 LOG_LINES_MAX = 200
 
 
-class Scene:
+class Scene(Closing):
     """Box, world, broker and collector in `directory`; `status` is what the box published last."""
 
     def __init__(
@@ -39,10 +39,12 @@ class Scene:
         rom: bool = True,
         config: Mapping[str, object] | None = None,
     ) -> None:
+        super().__init__()
         (directory / "keys").mkdir(mode=0o700)
         self.keys = KeyStore(directory / "keys")
         key = self.keys.create(SERIAL)
         self.database = Database(directory / "collector.db", create=True)
+        self.ending.callback(self.database.close)
         self.world = World(
             directory / "world",
             meter=meter,
@@ -55,6 +57,7 @@ class Scene:
             speed=speed,
             rom=rom,
         )
+        self.ending.callback(self.world.close)
         self.collector: Collector | None = None
         self.log: deque[tuple[float, str, str]] = deque(maxlen=LOG_LINES_MAX)
         self.began_at = time.monotonic()
@@ -63,31 +66,13 @@ class Scene:
         self._said = 0
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Scene:
-        self.world.__enter__()
-        try:
-            assert self.world.broker is not None
-            settings = BrokerSettings("127.0.0.1", self.world.broker.port)
-            self.collector = Collector(settings, self.database, self.keys, self._notice)
-            self.collector.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self.collector:
-            self.collector.stop()
-        self.world.close()
-        self.database.close()
+    def _start(self) -> None:
+        self.ending.enter_context(self.world)
+        assert self.world.broker is not None
+        settings = BrokerSettings("127.0.0.1", self.world.broker.port)
+        self.collector = Collector(settings, self.database, self.keys, self._notice)
+        self.ending.callback(self.collector.stop)
+        self.collector.start()
 
     @property
     def elapsed_s(self) -> float:

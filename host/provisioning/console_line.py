@@ -14,11 +14,11 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 import serial
 
+from host.closing import Closing
 from host.provisioning.outcome import (
     EXIT_UNREACHABLE,
     NoAnswer,
@@ -46,15 +46,17 @@ class Silent(Exception):
     """No whole answer came in time."""
 
 
-class ConsoleLine:
+class ConsoleLine(Closing):
     """One connection; use it as a context. Raises Stopped for a port that cannot be used."""
 
     def __init__(self, port: str) -> None:
+        super().__init__()
         self.port = port
         self._session: bytes | None = None
         self._counter = 0
         self._received = b""
         self._serial = self._opened(port)
+        self.ending.callback(self._close_port)
 
     @staticmethod
     def _opened(port: str) -> Any:
@@ -75,18 +77,7 @@ class ConsoleLine:
                     raise stopped from None
             time.sleep(0.05)
 
-    def __enter__(self) -> ConsoleLine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def _close_port(self) -> None:
         """The port is free at once, even if a program that is being started still holds it."""
         with suppress(OSError):  # the box may have gone
             self._serial.exclusive = False

@@ -17,9 +17,9 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from host import image
+from host.closing import Closing
 from hw.sim.box import UNIQUE_ID, Box
 from hw.sim.broker import Amqtt, Mosquitto, make_broker
 from hw.sim.electrics import Electrics
@@ -65,7 +65,7 @@ class Mains:
         self._world.box.power_on()
 
 
-class World:
+class World(Closing):
     """One box and all around it.
 
     `broker`: `mosquitto`, `amqtt`, `any` or None.  `config` is merged into the box's
@@ -93,17 +93,22 @@ class World:
         rom: bool = True,
         unique_id: bytes = UNIQUE_ID,
     ) -> None:
-        self._own_directory = directory is None
+        super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="world-")) if directory is None else directory
         self.serial = serial
         self.ledger_key = ledger_key
         self.host = HostLoop()
+        self.ending.callback(self.host.close)
+        if directory is None:
+            self.ending.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.box = Box(
             self.directory / "box", board=board, heap=heap, host=self.host, unique_id=unique_id
         )
+        self.ending.callback(self.box.close)
         self.broker: Mosquitto | Amqtt | None = None
         if broker is not None:
             self.broker = make_broker(broker, self.directory / "broker")
+            self.ending.callback(self.broker.stop)
         self.box.speed = speed
         began_ns = time.monotonic_ns()
 
@@ -120,12 +125,13 @@ class World:
         self.tag = Tag(self.box, lambda: clock_ns() // 1000)
         self.mains = Mains(self)
         self.net = Net(self.host, self.box)
+        self.ending.callback(self.net.close)
+        self.ending.callback(self.mains.cut)
         self.net.time.speed = speed
         self.box.on_output = self._output_changed
         self.box.on_power_lost = self.mains.lost
         self._config = {**self.default_config(meter), **(config or {})}
         self._power_at_start = power
-        self._closed = False
         self.box.flash(
             flash
             or image.build_flash(
@@ -152,37 +158,10 @@ class World:
             "clock": {"host": "time.example"},
         }
 
-    def __enter__(self) -> World:
-        try:
-            self.net.start()
-            if self.broker:
-                self.broker.start()
-                self.net.proxy.target_port = self.broker.port
-            if self._power_at_start:
-                self.mains.restore()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends everything; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self.mains.cut()
-        self.net.close()
+    def _start(self) -> None:
+        self.net.start()
         if self.broker:
-            self.broker.stop()
-        self.box.close()
-        if self._own_directory:
-            shutil.rmtree(self.directory, ignore_errors=True)
-        self.host.close()
+            self.broker.start()
+            self.net.proxy.target_port = self.broker.port
+        if self._power_at_start:
+            self.mains.restore()
