@@ -11,9 +11,13 @@ import hashlib
 import importlib.util
 import json
 import struct
+import time
 from pathlib import Path
 
 import pytest
+import serial
+from esp32_mock_bootloader import server
+from esp32_mock_bootloader.protocol import CMD_FLASH_DEFL_END, CMD_SYNC
 from typer.testing import CliRunner
 
 from host import image
@@ -139,6 +143,21 @@ def test_the_real_esptool_writes_compares_and_keeps_the_ledger(manifest, tmp_pat
         begin, data = built.pieces()[0]
         assert flasher.read(begin, 256) == data[:256]
         assert "Lost connection" not in flasher.said  # esptool would go on after one
+
+
+def test_the_boot_loader_waits_for_the_next_file(tmp_path):
+    """esptool ends each file, and may take its time with the next one."""
+
+    def command(number):
+        return server.slip_encode(struct.pack("<BBHI", 0, number, 0, 0))
+
+    with boot_loader(tmp_path) as url, serial.serial_for_url(url, timeout=10) as line:
+        for number, pause_s in ((CMD_FLASH_DEFL_END, server._FLASH_END_IDLE_SEC + 0.2),
+                                (CMD_SYNC, 0)):
+            line.write(command(number))
+            assert line.read(4)[:3] == bytes((server.protocol.SLIP_END, 1, number))
+            line.reset_input_buffer()
+            time.sleep(pause_s)
 
 
 def test_another_chip_is_recognised(tmp_path):

@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 
 from host import image
 from host.cli import app
-from host.provisioning import repl
+from host.provisioning import repl, returning
 from host.provisioning.run import provision
 from tests.depots import depot, ledger_of, same_evidence
 from tests.flashed import facts_in, partition_of
+from tests.mosquitto import wait_until
 
 
 @pytest.fixture
@@ -130,3 +131,25 @@ def test_another_key_opens_nothing(certified, tmp_path):
     words = ["console", "status", "--port", certified.worlds[0].box.usb, "--keys", str(keys)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 5 and "key" in result.output
+
+
+def test_a_record_that_came_after_the_export_is_exported_too(certified, monkeypatch):
+    certified.collector.stop()
+    world = certified.worlds[0]
+    world.net.drop()
+    exports = []
+
+    def export(line, *others):
+        exports.append(head := real(line, *others))
+        if len(exports) == 1:
+            before = line.ask("health")["ledger"]["sequence"]
+            world.seal.open("lid")
+            wait_until(lambda: line.ask("health")["ledger"]["sequence"] > before, 20, "record")
+        return head
+
+    real = returning._export
+    monkeypatch.setattr(returning, "_export", export)
+    (told,) = wallbox(
+        certified, "decommission", "--yes", "--journal", str(certified.journal_folder)
+    )
+    assert len(exports) == 2 and exports[0]["sequence"] < exports[1]["sequence"], told

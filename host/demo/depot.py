@@ -128,6 +128,7 @@ class Depot(Closing):
         self.broker = Mosquitto(folder / "broker", self._broker_lines())
         self.database = Database(folder / "collector.db", create=True)
         self.ending.callback(self.database.close)
+        self.collector: Collector | None = None
         self.partner_file = folder / "partner.toml"
         self.partner_file.write_text(self._partner(keys_at_hand))
         self.worlds = [self._world(number) for number in range(boxes)]
@@ -184,9 +185,9 @@ class Depot(Closing):
                 "127.0.0.1", self.broker.port, tls=True, ca_file=self.authority.file,
                 certificate_file=certificate, key_file=key,
             )
-        collector = Collector(settings, self.database, self.keys)
-        self.ending.callback(collector.stop)
-        collector.start()
+        self.collector = Collector(settings, self.database, self.keys)
+        self.ending.callback(self.collector.stop)
+        self.collector.start()
         for world in self.worlds:
             self.ending.enter_context(world)
             world.net.proxy.target_port = self.broker.port

@@ -22,6 +22,7 @@ from host.provisioning.texts import _
 FINAL_S = 20.0
 DELIVER_S = 30.0
 START_S = 30.0
+WIPE_TRIES = 3
 DECOMMISSIONED = "decommissioned"
 
 
@@ -37,15 +38,17 @@ def decommission(port: str, keys: Path, folder: Path, wipe_keys: bool) -> dict[s
                 raise refused(_("the box does not take {order}", order="decommission"),
                               str(answer.get("info")), _("put it right, then repeat the command"))
             _until(line, "identity", lambda told: told.get("lifecycle") == DECOMMISSIONED, FINAL_S)
-        delivered = _delivered(line)
-        arguments: dict[str, Any] = {"keys": wipe_keys}
-        ledger = _("the operator has the whole ledger")
-        if not delivered:
-            path = folder / f"{serial}-ledger.bin"
-            head = _export(line, path, KeyStore(keys).load(serial), serial)
-            arguments |= head
-            ledger = _("ledger saved and verified in {file}", file=path)
-        answer = line.order("wipe", arguments)
+        for _try in range(WIPE_TRIES):
+            delivered = _delivered(line)
+            arguments: dict[str, Any] = {"keys": wipe_keys}
+            ledger = _("the operator has the whole ledger")
+            if not delivered:
+                path = folder / f"{serial}-ledger.bin"
+                arguments |= _export(line, path, KeyStore(keys).load(serial), serial)
+                ledger = _("ledger saved and verified in {file}", file=path)
+            answer = line.order("wipe", arguments)
+            if answer["status"] != "Rejected" or "sequence" not in answer:
+                break  # else a record came after what was delivered or saved
         if answer["status"] not in ("Accepted", "Scheduled", "RebootRequired"):
             raise refused(_("the box was not wiped"), str(answer.get("info")),
                           _("repeat the command"))
