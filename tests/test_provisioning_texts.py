@@ -8,7 +8,10 @@ from pathlib import Path
 
 import polib
 import pytest
+from typer.testing import CliRunner
 
+from host.cli import app
+from host.console import out
 from host.provisioning import texts
 from host.provisioning.box_words import SENTENCES
 
@@ -85,3 +88,11 @@ def test_the_language_is_chosen_for_the_process():
     assert texts._("yes") == "yes"
     with pytest.raises(ValueError, match="en, da"):
         texts.choose("de")
+
+
+def test_a_command_leaves_its_language_and_colours_to_nobody(tmp_path):
+    words = ["certificate", "verify", str(tmp_path / "none"), "--authority", "none"]
+    wanted = CliRunner().invoke(app, words).output
+    assert CliRunner().invoke(app, [*words, "--lang", "da", "--no-color"]).output != wanted
+    assert texts._("why") == "why" and not out.no_color
+    assert CliRunner().invoke(app, words).output == wanted

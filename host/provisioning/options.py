@@ -45,6 +45,7 @@ def speaking(lang: str, no_color: bool, as_json: bool) -> Iterator[None]:
         texts.choose(lang)
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
+    before = out.no_color, error.no_color
     if no_color:
         out.no_color = error.no_color = True
     try:
@@ -52,6 +53,9 @@ def speaking(lang: str, no_color: bool, as_json: bool) -> Iterator[None]:
     except Stopped as stopped:
         say_stopped(stopped, as_json)
         raise typer.Exit(stopped.code) from None
+    finally:  # a process may run several commands
+        texts.choose("en")
+        out.no_color, error.no_color = before
 
 
 def say_stopped(stopped: Stopped, as_json: bool, port: str = "") -> None:
