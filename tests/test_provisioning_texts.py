@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from host.cli import app
 from host.console import out
 from host.provisioning import texts
-from host.provisioning.box_words import SENTENCES
 
 FOLDER = Path(texts.__file__).resolve().parent
 CALLS = {"_", "N_", "t"}
@@ -60,22 +59,6 @@ def test_what_a_command_shows_is_marked():
                 if node.func.id in makers:
                     bare = [one.value for one in node.args[:3] if isinstance(one, ast.Constant)]
                     assert not bare, f"{path.name}:{node.lineno}: {bare}"
-
-
-def test_what_the_box_says_is_listed_as_it_says_it():
-    folder = FOLDER.parents[1] / "firmware" / "lib" / "wallbox" / "selftest"
-    code = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
-    said = {
-        node.value
-        for node in ast.walk(ast.parse("\n".join(_whole(code))))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    assert SENTENCES <= said, SENTENCES - said
-
-
-def _whole(code):
-    """The files behind each other; a future import may stand in none of them."""
-    return [line for line in code.splitlines() if not line.startswith("from __future__")]
 
 
 def test_the_language_is_chosen_for_the_process():

@@ -31,6 +31,7 @@ def devices(
     """
     from concurrent.futures import ThreadPoolExecutor
 
+    from host.provisioning.names import content_name, lifecycle_name
     from host.provisioning.outcome import unreachable
     from host.provisioning.ports import Device, candidates, look
     from host.provisioning.texts import _
@@ -55,8 +56,9 @@ def devices(
                       _("firmware")):
             table.add_column(title)
         for device in found:
-            table.add_row(device.port, device.usb, device.content, device.chip, device.serial,
-                          device.lifecycle, device.firmware or device.python)
+            table.add_row(device.port, device.usb, content_name(device.content), device.chip,
+                          device.serial, lifecycle_name(device.lifecycle),
+                          device.firmware or device.python)
         out.print(table)
         for device in found:
             if device.note:

@@ -126,7 +126,7 @@ class Esptool:
         return text
 
     def _failure(self, text: str) -> Stopped:
-        fatal = re.search(r"A fatal error occurred: (.*)", text)
+        fatal = re.search(r"A fatal error occurred: (.*(?:\n\(.*\))?)", text)
         why = fatal[1].strip() if fatal else text.strip()[-200:]
         if "Failed to connect" in why or "No serial data received" in why:
             return unreachable(

@@ -14,7 +14,7 @@ from host.provisioning.esptool_program import Flasher
 from host.provisioning.flash_image import FlashImage
 from host.provisioning.journal import Journal
 from host.provisioning.order import Order
-from host.provisioning.outcome import NoAnswer, Stopped, unreachable
+from host.provisioning.outcome import NoAnswer, Stopped, interrupted, unreachable
 from host.provisioning.partner import Partner
 from host.provisioning.repl import Survey
 from host.provisioning.screen import Screen
@@ -30,8 +30,10 @@ IN_SERVICE = ("in service", "suspended", "on hold")
 class Job:
     """`folder` takes what the partner keeps or sends: sealed key, request, certificate.
 
-    `identity` is the console's answer, empty before the box answers; `key` is the box's key while
-    the command runs, if it is known.
+    `tap_s`, `open_s`, `plug_s`: how long a person is waited for at the tag reader, at each seal
+    loop, and with a test plug; 0: not asked for. `identity` is the console's answer, empty before
+    the box answers; `key` is the box's key while the command runs, if it is known. `must_end` may
+    be set by another thread: the work ends where it can be taken up again.
     """
 
     port: str
@@ -41,8 +43,10 @@ class Job:
     flasher: Flasher
     folder: Path
     screen: Screen
+    person: bool = False  # somebody stands at the box: may be asked what was seen
     tap_s: int = 0
     open_s: int = 0
+    plug_s: int = 0
     label: bool = False
     collect: bool = False
     chip: str = ""
@@ -50,6 +54,7 @@ class Job:
     key: bytes | None = field(default=None, repr=False)
     survey: Survey | None = field(default=None, repr=False)
     must_restart: bool = False
+    must_end: bool = False
     _journal: Journal | None = None
 
     @property
@@ -101,8 +106,12 @@ class Job:
 
     def look(self) -> Survey:
         """What is on a box with an open prompt, which stops for it; also its identity."""
-        survey = self.survey = repl.look(self.port)
-        self.must_restart = True
+        self.must_restart = True  # also when Ctrl-C comes while it is looked at
+        try:
+            survey = self.survey = repl.look(self.port)
+        except Stopped:
+            self.must_restart = False
+            raise
         self.identity = {
             "chip": survey.chip,
             "serial": survey.serial,
@@ -124,6 +133,7 @@ class Job:
         with ConsoleLine(self.port) as line:
             pause_s = 0.1
             while time.monotonic() < until:
+                self.check_end()
                 try:
                     told = line.ask(word, 1.0, tries=1)
                 except NoAnswer:
@@ -137,6 +147,11 @@ class Job:
                               _("it did not answer for {seconds} s", seconds=int(BOOT_S)),
                               _("press its reset button and repeat; see docs/recovery.md"))
         return told
+
+    def check_end(self) -> None:
+        """Raises Stopped if the work is to end."""
+        if self.must_end:
+            raise interrupted()
 
     def login(self) -> ConsoleLine:
         """The console with the box's key; to be closed. Raises Stopped."""

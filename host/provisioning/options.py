@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from host.console import error, out
-from host.provisioning.outcome import Stopped
+from host.provisioning.outcome import Stopped, interrupted
 
 if TYPE_CHECKING:
     from host.provisioning.console_line import ConsoleLine
@@ -38,7 +38,7 @@ KEYS = Path("keys")
 
 @contextmanager
 def speaking(lang: str, no_color: bool, as_json: bool) -> Iterator[None]:
-    """Language and colours; a Stopped inside becomes a message with its exit code."""
+    """Language and colours; a Stopped or Ctrl-C inside becomes a message with its exit code."""
     from host.provisioning import texts
 
     try:
@@ -53,6 +53,10 @@ def speaking(lang: str, no_color: bool, as_json: bool) -> Iterator[None]:
     except Stopped as stopped:
         say_stopped(stopped, as_json)
         raise typer.Exit(stopped.code) from None
+    except (KeyboardInterrupt, typer.Abort):  # Abort: Ctrl-C or the end of the input at a question
+        ended = interrupted()
+        say_stopped(ended, as_json)
+        raise typer.Exit(ended.code) from None
     finally:  # a process may run several commands
         texts.choose("en")
         out.no_color, error.no_color = before

@@ -15,7 +15,7 @@ import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from host.provisioning.outcome import Stopped, unusable
-from host.provisioning.texts import _
+from host.provisioning.texts import N_, _
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,10 +25,39 @@ else:
 FILE_BYTES_MAX = 65_536
 
 
+_NOT_PLAIN = N_("it must be a text without line ends and control characters")
+# pydantic's kind of error, and what is right
+_RIGHT = {
+    "string_type": N_("it must be a text in quotes"),
+    "string_too_short": N_("it must have at least {min_length} characters"),
+    "string_too_long": N_("it must have at most {max_length} characters"),
+    "string_pattern_mismatch": N_("it must have the form {pattern}"),
+    "bool_type": N_("it must be true or false"),
+    "bool_parsing": N_("it must be true or false"),
+    "int_type": N_("it must be a whole number"),
+    "int_parsing": N_("it must be a whole number"),
+    "int_from_float": N_("it must be a whole number"),
+    "float_type": N_("it must be a number"),
+    "float_parsing": N_("it must be a number"),
+    "finite_number": N_("it must be a number"),
+    "greater_than": N_("it must be more than {gt}"),
+    "greater_than_equal": N_("it must be at least {ge}"),
+    "less_than_equal": N_("it must be at most {le}"),
+    "literal_error": N_("it must be one of {expected}"),
+    "list_type": N_("it must be a list in [ ]"),
+    "too_short": N_("it must have at least {min_length} entries"),
+    "too_long": N_("it must have at most {max_length} entries"),
+    "model_type": N_("it must be a table"),
+    "model_attributes_type": N_("it must be a table"),
+    "path_type": N_("it must be the path of a file"),
+    "value_error": _NOT_PLAIN,  # of `_plain`, the only one of ours
+}
+
+
 def _plain(text: str) -> str:
     """Text without line ends and other control characters, which have no place in any field."""
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
-        raise ValueError("a text without line ends and control characters")
+        raise ValueError(_NOT_PLAIN)
     return text
 
 
@@ -133,6 +162,13 @@ def check_order(tables: dict[str, Any], name: str) -> Order:
         raise field_error(error, name) from None
 
 
+def _right(kind: str, told: dict[str, Any]) -> str:
+    """What is right, in the chosen language."""
+    message = _RIGHT.get(kind, N_("it is not valid ({kind})"))
+    values = {name: str(value).replace(" or ", ", ") for name, value in told.items()}
+    return _(message, **{"kind": kind, **values})
+
+
 def field_error(error: pydantic.ValidationError, name: str) -> Stopped:
     """The first wrong field of a file as one line; its value is never shown, it may be secret."""
     first = error.errors(include_input=False, include_url=False)[0]
@@ -144,6 +180,6 @@ def field_error(error: pydantic.ValidationError, name: str) -> Stopped:
         why = _("it is missing")
         action = _("write it into {file}", file=name)
     else:
-        why = first["msg"].removeprefix("Value error, ")
+        why = _right(first["type"], first.get("ctx", {}))
         action = _("correct it in {file}", file=name)
     return unusable(field, why, action, field)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from host.provisioning.texts import _
+
 EXIT_UNREACHABLE = 3  # no port, no box, no answer
 EXIT_UNUSABLE = 4  # a file or directory
 EXIT_REFUSED = 5  # the box or a check says no
 EXIT_WAITING = 6  # all is well so far; something of somebody else is missing
+EXIT_INTERRUPTED = 130  # Ctrl-C, or the terminal went away
 
 
 class Stopped(Exception):
@@ -53,3 +56,10 @@ def unusable(what: str, why: str, action: str, field: str = "") -> Stopped:
 def waiting(what: str, why: str, action: str) -> Stopped:
     """Somebody else has to do something first."""
     return Stopped(what, why, action, EXIT_WAITING)
+
+
+def interrupted() -> Stopped:
+    """Somebody ended the command."""
+    return Stopped(_("the command was interrupted"),
+                   _("Ctrl-C was pressed, or the terminal closed"),
+                   _("repeat the command: it looks at the box and goes on"), EXIT_INTERRUPTED)

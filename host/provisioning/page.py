@@ -7,6 +7,7 @@ import hashlib
 import html
 from typing import Any
 
+from host.provisioning.box_words import in_words
 from host.provisioning.certificate import signed_bytes
 from host.provisioning.texts import N_, translated
 
@@ -31,6 +32,7 @@ _TESTS = {
     "address": N_("Network address"), "dns": N_("Broker's name found"), "time": N_("Time"),
     "tls": N_("Broker proved"), "broker": N_("Broker accepts the box"),
     "acknowledged": N_("Operator has acknowledged a record"),
+    "test-plug": N_("Control pilot with a test plug"),
     "meter-serial": N_("Serial number of the meter"), "display": N_("Meter's display"),
 }
 
@@ -58,18 +60,20 @@ def render(signed: dict[str, Any], language: str) -> str:
         (t("Meter"), f"{meter['model']}, {meter['serial'] or '–'}"),
         (t("First register"), f"{told['first_register_wh'] / 1000:.3f} kWh, {at}"),
         (t("Phase rotation"), place["phase_rotation"]),
-        (t("Seals"), f"{', '.join(told['seals']['numbers'])} ({told['seals']['policy']})"),
+        (t("Seals"), f"{', '.join(told['seals']['numbers'])} ({show(told['seals']['policy'])})"),
         (t("State"), f"{show(told['lifecycle'])}, {t('USB console locked')}"),
     ]
     checks = [
         (t(line["question"]), f"{show(line['answer'])} ({t(line['limit'])})")
         for line in told["checklist"]
     ]
-    tests = [
-        (t(_TESTS.get(line["name"], line["name"])),
-         f"{t(_RESULTS.get(line['result'], line['result']))} {line['measured']}")
-        for line in told["self_test"]
-    ]
+    def outcome(line: dict[str, Any]) -> str:
+        words = [t(_RESULTS.get(line["result"], line["result"])),
+                 *(in_words(str(line.get(key) or ""), language) for key in ("measured", "note"))]
+        return ", ".join(word for word in words if word)
+
+    tests = [(t(_TESTS.get(line["name"], line["name"])), outcome(line))
+             for line in told["self_test"]]
     signed_at = _local(told["signed_utc_s"])
     foot = t("Signed {when}. The file {file} proves this page: wallbox certificate verify.",
              when=signed_at, file=f"{box['serial']}.certificate.json")
@@ -84,7 +88,10 @@ def render(signed: dict[str, Any], language: str) -> str:
     )
 
 
-_WORDS = {N_("in service"), N_("RCD and fuse")}
+_WORDS = {
+    N_("in service"), N_("RCD and fuse"), N_("RCBO"),
+    N_("report"), N_("pause"), N_("stop"),  # what an opened seal does
+}
 
 
 def _local(utc_s: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 
 from host.provisioning.outcome import Stopped, unreachable
@@ -29,9 +30,19 @@ def explain(port: str, error: BaseException | str) -> Stopped:
         return unreachable(what, _("there is no such port"),
                            _("plug the cable in; if `wallbox devices` shows nothing, take a cable "
                              "that carries data, many only charge"))
-    if number == errno.EIO or "disconnected" in low or "device not configured" in low:
+    gone = "disconnected" in low or "device not configured" in low
+    if gone or number in (errno.EIO, errno.ENODEV):
         return unreachable(what, _("the box went away"),
                            _("plug the cable in again, then repeat the command: it goes on where "
                              "it stopped"))
     return unreachable(what, text.strip().splitlines()[-1][:200] if text.strip() else "?",
                        _("look at port and cable, then repeat the command"))
+
+
+def port_trouble(port: str) -> Stopped:
+    """Why a program could not open the port, where it does not say so itself."""
+    if not os.path.exists(port):
+        return explain(port, FileNotFoundError(errno.ENOENT, "no such file"))
+    if not os.access(port, os.R_OK | os.W_OK):
+        return explain(port, PermissionError(errno.EACCES, "permission denied"))
+    return explain(port, OSError(errno.EBUSY, "in use"))

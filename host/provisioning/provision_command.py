@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 OPEN_S = 60
 TAP_S = 30
+PLUG_S = 60
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +51,10 @@ def provision(
     folder: Annotated[
         Path, typer.Option("--journal", help="Journal, sealed keys and certificates go here.")
     ] = Path("provisioning"),
+    test_plug: Annotated[
+        bool,
+        typer.Option("--test-plug", help="Ask for a test plug at pilot B and C in the self-test."),
+    ] = False,
     until: Annotated[
         str,
         typer.Option(
@@ -77,8 +82,8 @@ def provision(
     """Take a box from a bare chip to a signed certificate. Repeat it to go on where it stopped.
 
     Exit code 0: done. 2: wrong options. 3: a box cannot be reached. 4: a file is unusable.
-    5: the box or a check refuses. 6: somebody else has to do something first. With --all the
-    highest of all boxes.
+    5: the box or a check refuses. 6: somebody else has to do something first. 130: Ctrl-C.
+    With --all the highest of all boxes.
     """
     from host.provisioning.run import NAMES
     from host.provisioning.run import provision as run
@@ -96,8 +101,10 @@ def provision(
 
             return Job(
                 name, one, told, built, Esptool(name), folder, screen,
+                person=person,
                 tap_s=TAP_S if person and one.reader.fitted else 0,
                 open_s=OPEN_S if person and one.seals and one.seals.fitted else 0,
+                plug_s=PLUG_S if person and test_plug else 0,
                 label=label, collect=collect,
             )
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from host.provisioning.outcome import Stopped, unreachable
-from host.provisioning.port_errors import explain
+from host.provisioning.port_errors import explain, port_trouble
 from host.provisioning.texts import _
 
 TIMEOUT_S = 60.0
@@ -30,10 +30,11 @@ PRIVATE_KEY = "box.key.der"
 _MARK = "provisioning:"
 
 _SCRIPT = """
-import esp32, json, machine, os, sys
+import esp32, gc, json, machine, os, sys
 from binascii import a2b_base64, b2a_base64, crc32, hexlify
 from hashlib import sha256
 machine.WDT(timeout=3_600_000)  # nobody feeds it now
+gc.collect()  # the agent that was stopped has left its memory full
 given = a2b_base64("%s")
 if crc32(given) != %d:
     raise OSError("the order was damaged on its way")
@@ -48,7 +49,7 @@ def blob(name):
 def content(name):
     try:
         with open(name, "rb") as file:
-            return file.read(8192)
+            return file.read(min(8192, os.stat(name)[6]))  # read() makes room for all of it
     except OSError:
         return b""
 def text(data):
@@ -234,5 +235,7 @@ def _failure(port: str, text: str) -> Stopped:
         return unreachable(_("the box at {port} did not do what it was to do", port=port),
                            text.strip().splitlines()[-1][:120],
                            _("repeat the command; if it stays, take another cable or port"))
+    if "failed to access" in text:  # so it says whatever is wrong with the port
+        return port_trouble(port)
     last = [line for line in text.strip().splitlines() if "a2b_base64" not in line][-1:]
     return explain(port, (last or [""])[0])

@@ -48,6 +48,7 @@ def provision(job: Job, until: str = NAMES[-1]) -> None:
     """Take the box through the steps up to `until`. Raises Stopped at the first that cannot."""
     try:
         for number, step in enumerate(STEPS, 1):
+            job.check_end()
             job.screen.step(number, len(STEPS), _(step.title))
             job.screen.done(step.run(job))
             if step.name == until:

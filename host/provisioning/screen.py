@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from host.provisioning.box_words import in_words
+from host.provisioning.names import line_name
 from host.provisioning.outcome import waiting
 from host.provisioning.texts import _
 
@@ -74,8 +75,8 @@ class PersonScreen:
         self.close()
         measured, do = in_words(measured), in_words(do)
         tail = f"  → {do}" if do and result != "pass" else ""
-        shown = result_word(result)
-        self._print(f"      {shown:<9} {name:<18} {measured}{tail}", _STYLES.get(result, ""))
+        text = f"{result_word(result):<9} {line_name(name):<18} {measured}{tail}"
+        self._print(f"      {text}", _STYLES.get(result, ""))
 
     def ask(self, question: str, field: str, parse: Callable[[str], T]) -> T:
         if not self._may_ask:
@@ -162,7 +163,7 @@ class ShelfScreen:
 
     def line(self, name: str, result: str, measured: str, do: str) -> None:
         if result in ("fail", "wait"):
-            self._changed(f"{self._text}: {name}: {in_words(do)}", self._begin)
+            self._changed(f"{self._text}: {line_name(name)}: {in_words(do)}", self._begin)
 
     def ask(self, question: str, field: str, parse: Callable[[str], T]) -> T:
         raise _nobody_asked(question, field)

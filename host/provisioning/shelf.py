@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from host.provisioning.job import Job
@@ -32,7 +32,10 @@ class Result:
 def provision_all(
     jobs: list[Job], until: str, ended: Callable[[Result], None] = lambda result: None
 ) -> list[Result]:
-    """Provision all; a bug in one is that box's result too."""
+    """Provision all; a bug in one is that box's result too.
+
+    After Ctrl-C each ends where it can be taken up again, and the results tell which did.
+    """
     lock = threading.Lock()
 
     def one(job: Job) -> Result:
@@ -48,4 +51,10 @@ def provision_all(
         return result
 
     with ThreadPoolExecutor(min(AT_ONCE_MAX, max(1, len(jobs)))) as pool:
-        return list(pool.map(one, jobs))
+        running = [pool.submit(one, job) for job in jobs]
+        try:
+            wait(running)
+        except KeyboardInterrupt:
+            for job in jobs:
+                job.must_end = True
+        return [future.result() for future in running]

@@ -60,6 +60,12 @@ def _same(held: dict[str, Any], told: dict[str, Any]) -> bool:
     }
 
 
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    """Of a line of the self-test; one that was skipped tells why."""
+    told = {name: line[name] for name in ("name", "result", "measured")}
+    return {**told, "note": line["do"]} if line["result"] == "skip" else told
+
+
 def _content(job: Job) -> dict[str, Any]:
     journal, order = job.journal, job.order
     flash, service = journal.of("flash"), journal.of("service")
@@ -68,7 +74,7 @@ def _content(job: Job) -> dict[str, Any]:
         raise refused(_("no certificate"),
                       _("the journal of this laptop does not tell how the box was tested"),
                       _("finish on the laptop that began"))
-    lines = [{k: line[k] for k in ("name", "result", "measured")} for line in test["lines"]]
+    lines = [_line(line) for line in test["lines"]]
     assert order.meter is not None
     values = {line["name"]: line["values"] for line in test["lines"]}
     return {

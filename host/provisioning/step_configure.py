@@ -11,6 +11,7 @@ from typing import Any
 from wallbox import config
 
 from host.provisioning import repl
+from host.provisioning.box_words import in_words
 from host.provisioning.job import Job
 from host.provisioning.order import Order
 from host.provisioning.outcome import refused, unusable, waiting
@@ -56,7 +57,8 @@ def restart(job: Job) -> None:
                       _("see docs/recovery.md"))
     if health.get("configuration"):
         raise refused(_("the box does not take its configuration"),
-                      str(health["configuration"])[:200], _("correct the order and repeat"))
+                      in_words(str(health["configuration"]))[:200],
+                      _("correct the order and repeat"))
     job.ask_identity()
 
 
@@ -72,7 +74,7 @@ def checked(order: Order, partner: Partner, chip: str) -> dict[str, Any]:
         config.check(tree)
     except config.ConfigError as error:
         field = getattr(error, "field", "") or str(error).split(":", 1)[0]
-        raise unusable(_("the configuration is not valid"), str(error),
+        raise unusable(_("the configuration is not valid"), in_words(str(error)),
                        _("correct the order or the partner's file"), field) from None
     return tree
 

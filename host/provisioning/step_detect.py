@@ -10,6 +10,7 @@ from host.provisioning import evidence
 from host.provisioning.console_line import ConsoleLine
 from host.provisioning.files import write_whole
 from host.provisioning.job import FIND_S, IN_SERVICE, Job
+from host.provisioning.names import lifecycle_name
 from host.provisioning.outcome import Stopped, refused, unusable
 from host.provisioning.texts import N_, _
 
@@ -106,7 +107,7 @@ def _no_other_chip(job: Job) -> None:
 def _not_in_use(job: Job) -> None:
     ours = bool(job.journal.of("service").get("began"))
     if job.lifecycle in IN_SERVICE and not ours:
-        raise refused(_("this box is {lifecycle}", lifecycle=job.lifecycle),
+        raise refused(_("this box is {lifecycle}", lifecycle=lifecycle_name(job.lifecycle)),
                       _("a box in use is not provisioned"),
                       _("take it out with `wallbox decommission` first"))
     if job.lifecycle == "decommissioned":

@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from host.provisioning.box_words import in_words
 from host.provisioning.console_line import ConsoleLine
 from host.provisioning.job import IN_SERVICE, Job
+from host.provisioning.names import lifecycle_name
 from host.provisioning.outcome import refused
 from host.provisioning.texts import N_, _
 
@@ -46,8 +48,9 @@ def _must_be_locked(job: Job) -> None:
     )
     if told.get("lifecycle") not in IN_SERVICE or not told.get("locked"):
         raise refused(_("the box did not go into service"),
-                      _("it is {lifecycle}, locked: {locked}", lifecycle=told.get("lifecycle"),
-                        locked=told.get("locked")),
+                      _("it is {lifecycle}, locked: {locked}",
+                        lifecycle=lifecycle_name(told.get("lifecycle")),
+                        locked=_("yes") if told.get("locked") else _("no")),
                       _("repeat the command"))
 
 
@@ -78,5 +81,6 @@ def _register(job: Job, line: ConsoleLine) -> int:
 def _order(line: ConsoleLine, verb: str, arguments: dict[str, Any]) -> None:
     answer = line.order(verb, arguments)
     if answer["status"] not in _TAKEN:
-        raise refused(_("the box does not take {order}", order=verb), str(answer.get("info")),
+        raise refused(_("the box does not take {order}", order=verb),
+                      in_words(str(answer.get("info"))),
                       _("put it right, then repeat the command"))

@@ -26,6 +26,11 @@ def choose(language: str) -> None:
     _chosen = language
 
 
+def chosen() -> str:
+    """The language of this process."""
+    return _chosen
+
+
 @functools.cache
 def catalogue(language: str) -> gettext.NullTranslations:
     """The catalogue of a language; English has none."""
