@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,23 @@ def depot(folder, **chosen) -> Depot:
 def forget_laptop(depot: Depot) -> None:
     """Another laptop: no journal, no certificate, no sealed key."""
     shutil.rmtree(depot.journal_folder, ignore_errors=True)
+
+
+def order_file(depot: Depot, number: int, **changes) -> Path:
+    """The order of a box as the partner writes it."""
+    path = depot.folder / f"order{number}.toml"
+    path.write_text(_toml(depot.order(number, **changes)))
+    return path
+
+
+def _toml(tables: dict) -> str:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in tables.items()
+             if not isinstance(value, dict)]
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            lines.append(f"[{name}]")
+            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
 
 
 def ledger_of(depot: Depot, number: int = 0) -> bytes:

@@ -165,7 +165,7 @@ def test_in_a_batch_nobody_is_asked_and_the_certificate_says_so(place):
     assert set(skipped) == {"reader", "tap", "seals-open", "tls", "lamp", "test-plug"}
     assert set(skipped) <= set(step_test.MAY_SKIP) and all(skipped.values())
     page = job.file(".certificate.da.html").read_text()
-    assert "ingen blev spurgt" in page and "der er ikke monteret en læser" in page.lower()
+    assert "ingen blev spurgt" in page and "ingen læser monteret" in page
 
 
 def test_serial_and_display_are_typed_where_the_order_does_not_tell_them(place):

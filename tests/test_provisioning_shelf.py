@@ -14,7 +14,7 @@ from host.provisioning.ports import Device
 from host.provisioning.run import provision
 from host.provisioning.shelf import provision_all
 from host.provisioning.shelf_command import assign
-from tests.depots import depot
+from tests.depots import depot, order_file
 
 
 @pytest.fixture
@@ -30,16 +30,6 @@ def test_one_fails_and_two_are_certified(place):
     assert "phases" in results[1].text
 
 
-def toml(tables):
-    lines = [f"{key} = {json.dumps(value)}" for key, value in tables.items()
-             if not isinstance(value, dict)]
-    for name, table in tables.items():
-        if isinstance(table, dict):
-            lines.append(f"[{name}]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
-    return "\n".join(lines) + "\n"
-
-
 def test_the_command_takes_all_of_them(place):
     orders = place.folder / "orders"
     orders.mkdir()
@@ -48,7 +38,7 @@ def test_the_command_takes_all_of_them(place):
     ports = []
     for number in range(3):
         provision(place.job(number), "identity")  # so no boot loader is asked
-        (orders / f"{number}.toml").write_text(toml(place.order(number)))
+        order_file(place, number).rename(orders / f"{number}.toml")
         ports += ["--port", place.worlds[number].box.usb]
     words = ["provision", "--all", "--order", str(orders), "--image", str(image), "--partner",
              str(place.partner_file), "--journal", str(place.journal_folder), *ports]

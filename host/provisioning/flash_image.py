@@ -72,16 +72,20 @@ def build(micropython: bytes, board: str = "wroom32", need_rom: bool = True) -> 
     ):
         data[offset : offset + len(content)] = content
     assert not bytes(data[nvs.offset : nvs.offset + nvs.size]).strip(b"\xff")
-    found = re.search(rb"MicroPython (v[0-9][^ \0]*)", micropython)
     about = About(
         firmware=version.TEXT,
-        micropython=found[1].decode("ascii", "replace") if found else "?",
+        micropython=_version(micropython),
         micropython_sha256=hashlib.sha256(micropython).hexdigest(),
         board=board,
         rom=rom,
         sha256=hashlib.sha256(data).hexdigest(),
     )
     return FlashImage(about, bytes(data))
+
+
+def _version(micropython: bytes) -> str:
+    found = re.search(rb"MicroPython (v[0-9][^ \0]*)", micropython)
+    return found[1].decode("ascii", "replace") if found else "?"
 
 
 def _check_interpreter(data: bytes, app_at: int, app_size: int, need_rom: bool) -> bool:
@@ -97,8 +101,10 @@ def _check_interpreter(data: bytes, app_at: int, app_size: int, need_rom: bool) 
                               bytes=len(data) - app, room=app_size), action)
     rom = _ROM_MARK in data[app:]
     if need_rom and not rom:
-        raise refused(what, _("it cannot run modules in place (no ROM file system)"),
-                      _("build MicroPython with MICROPY_VFS_ROM 1, see docs/provisioning.md"))
+        raise refused(what, _("MicroPython {version} was built without the ROM file system, in "
+                              "which the firmware runs", version=_version(data)),
+                      _("build MicroPython 1.25 or newer with MICROPY_VFS_ROM 1; the four lines "
+                        "for it are in docs/provisioning.md"))
     return rom
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime
 import hashlib
 import html
+import textwrap
 from typing import Any
 
 from host.provisioning.box_words import in_words
 from host.provisioning.certificate import signed_bytes
 from host.provisioning.texts import N_, translated
 
+Rows = list[tuple[str, str]]
+
 _STYLE = """
 @page { size: A4; margin: 12mm }
-body { font: 9.5pt/1.25 sans-serif; color: #111; max-width: 186mm; margin: 0 auto }
+body { font: SIZEpt/1.25 sans-serif; color: #111; max-width: 186mm; margin: 0 auto }
 h1 { font-size: 15pt; margin: 0 0 2mm } h2 { font-size: 10.5pt; margin: 3mm 0 1mm }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: .4mm 2mm .4mm 0; border-bottom: .2mm solid #ccc;
@@ -22,6 +25,13 @@ td:first-child { color: #555; width: 38% }
 .columns { columns: 2; column-gap: 8mm } .columns table { break-inside: auto }
 .fail { font-weight: bold } footer { margin-top: 3mm; font-size: 8pt; word-break: break-all }
 """
+_SIZES_PT = (9.5, 9.0, 8.5, 8.0, 7.5, 7.0, 6.5)
+_SHEET_MM = 297 - 2 * 12
+_WIDTH_MM, _COLUMN_MM = 186, 89
+_REST_MM = 38  # headings and foot
+_NAME_SHARE = 0.38
+_LETTER_EM = 0.53  # of DejaVu Sans, which is wide
+_POINT_MM = 25.4 / 72
 _RESULTS = {"pass": N_("pass"), "fail": N_("fail"), "skip": N_("skipped")}
 _TESTS = {
     "meter": N_("Meter answers"), "phases": N_("Three phases present"),
@@ -49,6 +59,9 @@ def render(signed: dict[str, Any], language: str) -> str:
             return t("yes") if value else t("no")
         return t(value) if isinstance(value, str) and value in _WORDS else str(value)
 
+    def within(answer: str, limit: str) -> str:
+        return answer if answer == limit else f"{answer} ({limit})"
+
     box, meter, place = told["box"], told["meter"], told["installation"]
     at = _local(told["first_register_utc_s"])
     digest = hashlib.sha256(signed_bytes(told)).hexdigest()
@@ -64,9 +77,10 @@ def render(signed: dict[str, Any], language: str) -> str:
         (t("State"), f"{show(told['lifecycle'])}, {t('USB console locked')}"),
     ]
     checks = [
-        (t(line["question"]), f"{show(line['answer'])} ({t(line['limit'])})")
+        (t(line["question"]), within(show(line["answer"]), t(line["limit"])))
         for line in told["checklist"]
     ]
+
     def outcome(line: dict[str, Any]) -> str:
         words = [t(_RESULTS.get(line["result"], line["result"])),
                  *(in_words(str(line.get(key) or ""), language) for key in ("measured", "note"))]
@@ -80,7 +94,7 @@ def render(signed: dict[str, Any], language: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8">'
         f"<title>{_e(t('Certificate of installation'))} {_e(box['serial'])}</title>"
-        f"<style>{_STYLE}</style></head><body>"
+        f"<style>{_STYLE.replace('SIZE', str(size_pt(who, checks, tests)))}</style></head><body>"
         f"<h1>{_e(t('Certificate of installation'))}</h1>{_table(who)}"
         f"<h2>{_e(t('Installation'))}</h2>{_table(checks)}"
         f'<h2>{_e(t("Self-test"))}</h2><div class="columns">{_table(tests)}</div>'
@@ -94,6 +108,35 @@ _WORDS = {
 }
 
 
+def size_pt(who: Rows, checks: Rows, tests: Rows) -> float:
+    """The largest letters with which all of it stands on one sheet."""
+    for size in _SIZES_PT:
+        if height_mm(who, checks, tests, size) <= _SHEET_MM:
+            break
+    return size
+
+
+def height_mm(who: Rows, checks: Rows, tests: Rows, size: float) -> float:
+    """About how high the page is, rather too high: with the widest of the usual typefaces."""
+    two_columns = _rows_mm(tests, _COLUMN_MM, size) / 2 + _line_mm(size) * 4  # the last row
+    return _REST_MM + _rows_mm([*who, *checks], _WIDTH_MM, size) + two_columns
+
+
+def _rows_mm(rows: Rows, width_mm: float, size: float) -> float:
+    letter_mm = _LETTER_EM * size * _POINT_MM
+    shares = (_NAME_SHARE, 1 - _NAME_SHARE)
+    letters = [max(8, int((width_mm * share - 2) / letter_mm)) for share in shares]
+    return sum(
+        _line_mm(size) * max(len(textwrap.wrap(text, most)) or 1
+                             for text, most in zip(row, letters, strict=True)) + 1.0
+        for row in rows
+    )
+
+
+def _line_mm(size: float) -> float:
+    return 1.25 * size * _POINT_MM
+
+
 def _local(utc_s: int) -> str:
     from zoneinfo import ZoneInfo
 
@@ -101,7 +144,7 @@ def _local(utc_s: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M %Z")
 
 
-def _table(rows: list[tuple[str, str]]) -> str:
+def _table(rows: Rows) -> str:
     return "<table>" + "".join(
         f"<tr><td>{_e(name)}</td><td>{_e(value)}</td></tr>" for name, value in rows
     ) + "</table>"

@@ -10,6 +10,9 @@ from host.provisioning.outcome import Stopped, unreachable
 from host.provisioning.texts import _
 
 
+_GONE = ("disconnected", "device not configured", "no such device", "input/output error")
+
+
 def explain(port: str, error: BaseException | str) -> Stopped:
     """The error of opening or using a port, or the words of a program that tried."""
     text = str(error)
@@ -30,8 +33,7 @@ def explain(port: str, error: BaseException | str) -> Stopped:
         return unreachable(what, _("there is no such port"),
                            _("plug the cable in; if `wallbox devices` shows nothing, take a cable "
                              "that carries data, many only charge"))
-    gone = "disconnected" in low or "device not configured" in low
-    if gone or number in (errno.EIO, errno.ENODEV):
+    if number in (errno.EIO, errno.ENODEV) or any(words in low for words in _GONE):
         return unreachable(what, _("the box went away"),
                            _("plug the cable in again, then repeat the command: it goes on where "
                              "it stopped"))

@@ -17,8 +17,10 @@ from host.provisioning.texts import _
 REGISTER_TOLERANCE_WH = 100  # displays show tenths or hundredths of a kWh
 PLUG_POSITIONS = ("B", "C")  # A is what the pilot's own line has measured
 _LOOK_S = 1.0
-_OTHER_VOLTAGE = ("at {position} another voltage is measured: look at the plug, then at the pilot's "
-                  "wire and driver")
+_OTHER_VOLTAGE = (
+    "at {position} another voltage is measured: look at the plug, then at the pilot's wire and "
+    "driver"
+)
 
 Line = dict[str, Any]
 Ask = Callable[[str], list[Line]]  # the names of tests, to their lines
