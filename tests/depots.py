@@ -12,7 +12,7 @@ from host.demo.depot import Depot
 from hw.sim.broker import mosquitto_path
 from tests.conftest import NO_MOSQUITTO
 
-SPEED = 3
+SPEED = 3  # a busy machine must be able to serve what the self-test gives 400 ms for
 
 
 def depot(folder, **chosen) -> Depot:

@@ -16,7 +16,7 @@ from host.provisioning.outcome import EXIT_REFUSED, EXIT_UNUSABLE, Stopped
 from host.provisioning.partner import Broker, Partner
 from host.provisioning.run import provision
 from host.provisioning.step_configure import checked
-from host.provisioning.step_test import parse_kwh
+from host.provisioning.step_test_people import parse_kwh
 from hw.sim.programmer import Programmer
 from tests.depots import depot, forget_laptop, ledger_of
 
@@ -100,7 +100,7 @@ def test_what_the_meter_shows_must_be_what_the_box_reads(place):
     stopped = refusal(place.job(meter={**order["meter"], "display_wh": 999_000}))
     assert "display" in stopped.what
     stopped = refusal(place.job(meter={**order["meter"], "serial": "ANOTHER1"}))
-    assert "meter-serial" in stopped.what
+    assert "meter's serial" in stopped.what
     provision(place.job())
 
 

@@ -19,7 +19,7 @@ from tests.depots import depot, order_file
 
 @pytest.fixture
 def place(tmp_path):
-    with depot(tmp_path, boxes=3, tls=False) as place:
+    with depot(tmp_path, boxes=3, tls=False, speed=4) as place:
         yield place
 
 

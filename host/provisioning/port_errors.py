@@ -9,7 +9,6 @@ import sys
 from host.provisioning.outcome import Stopped, unreachable
 from host.provisioning.texts import _
 
-
 _GONE = ("disconnected", "device not configured", "no such device", "input/output error")
 
 
