@@ -45,3 +45,12 @@ def test_closing_again_and_after_the_box_has_gone_is_quiet():
     os.close(master)
     line.close()
     line.close()
+def test_a_cable_that_is_pulled_while_a_line_leaves_is_told_in_words(monkeypatch):
+    master, slave = pty.openpty()
+    line = ConsoleLine(os.ttyname(slave))
+    monkeypatch.setattr(line._serial, "write", len)  # so that waiting for it is what fails
+    os.close(slave)
+    os.close(master)
+    with pytest.raises(Stopped, match="the box went away"):
+        line._send(b"identity")
+    line.close()

@@ -14,7 +14,7 @@ from host.provisioning import texts
 from host.provisioning.outcome import EXIT_WAITING, Stopped
 from host.provisioning.run import provision
 from host.provisioning.screen import JsonScreen, PersonScreen
-from host.provisioning.step_test import parse_kwh
+from host.provisioning.step_test_people import parse_kwh
 from tests.depots import depot
 
 

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import re
+import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -200,6 +201,8 @@ class ConsoleLine(Closing):
             self._serial.flush()
         except OSError as error:
             raise explain(self.port, error) from None
+        except termios.error as error:  # is no OSError
+            raise explain(self.port, OSError(*error.args)) from None
 
     def _answer(self, to: str, deadline: float, number: int | None = None) -> dict[str, Any]:
         while time.monotonic() < deadline:
