@@ -90,3 +90,14 @@ def test_every_option_and_exit_code_is_explained():
     codes = {value for name, value in vars(outcome).items() if name.startswith("EXIT_")}
     for code in (0, 1, 2, *codes):
         assert f"| {code} |" in PAGE, code
+
+
+def test_the_table_of_devices(tmp_path):
+    with depot(tmp_path, boxes=2, tls=False) as place:
+        provision(place.job(1))
+        ports = [f"--port={world.box.usb}" for world in place.worlds]
+        told = CliRunner().invoke(app, ["devices", *ports, "--no-color"], env={"COLUMNS": "200"})
+    titles, box, _prompt = picture("wallbox devices")
+    shown = [line.split() for line in told.stdout.splitlines()]
+    assert shown[0] == titles.split()
+    assert shown[2][1:] == box.split()[2:]  # no USB ids here
