@@ -19,6 +19,8 @@ hypothesis.settings.load_profile("wallbox")
 
 os.environ.pop("COLUMNS", None)  # a parallel worker's; output has the width of a pipe
 
+pytest_plugins = ["hw.bench.plugin"]
+
 NO_MOSQUITTO = "mosquitto is not installed: apt-get install mosquitto"
 SEED_VARIABLE = "WALLBOX_SEED"
 NO_SKIPS_VARIABLE = "WALLBOX_NO_SKIPS"

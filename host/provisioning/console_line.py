@@ -50,14 +50,16 @@ class Silent(Exception):
 class ConsoleLine(Closing):
     """One connection; use it as a context. Raises Stopped for a port that cannot be used."""
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, opened: Any = None) -> None:
+        """`opened`: a port that somebody else has open and closes, with pyserial's methods."""
         super().__init__()
         self.port = port
         self._session: bytes | None = None
         self._counter = 0
         self._received = b""
-        self._serial = self._opened(port)
-        self.ending.callback(self._close_port)
+        self._serial = opened or self._opened(port)
+        if opened is None:
+            self.ending.callback(self._close_port)
 
     @staticmethod
     def _opened(port: str) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 STEP_S = 0.004  # characters are carried in steps of this length
@@ -51,6 +52,7 @@ class Wire:
         self._heard = bytearray()
         self._forget_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_traffic: Callable[[str, bytes], None] = lambda who, data: None
 
     def clear_faults(self) -> None:
         """A sound meter again, with the answer time it had."""
@@ -86,6 +88,7 @@ class Wire:
             self._loop.remove_reader(self._box_fd)
             self._loop.call_later(0.1, self._listen)
             return
+        self.on_traffic("box", data)
         if self.faults.echo:
             os.write(self._box_fd, data)
         if self._loop.time() > self._forget_at:
@@ -128,6 +131,7 @@ class Wire:
     def _to_box(self, part: bytes, rest: bytes) -> None:
         with contextlib.suppress(OSError):  # nobody reads: lost, as on a wire
             os.write(self._box_fd, part)
+        self.on_traffic("meter", part)
         self._carry(rest)
 
     def _chatter(self) -> None:

@@ -73,6 +73,7 @@ class SimMeter:
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self.on_traffic: Callable[[str, bytes], None] = lambda who, data: None
 
     # --- the physical side
 
@@ -157,6 +158,7 @@ class SimMeter:
             box_fd, self.path = self._pty()
         server_fd, server_path = self._pty()
         self._wire = Wire(box_fd, server_fd, self.address, self.baud, self.paced)
+        self._wire.on_traffic = self.on_traffic
         if self._link:
             self._link.unlink(missing_ok=True)
             self._link.symlink_to(self.path)

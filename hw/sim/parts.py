@@ -145,6 +145,9 @@ class Meter:
     def register_wh(self) -> int:
         return self.sim.register_wh()
 
+    def silence(self, silent: bool = True) -> None:
+        self.faults.silent = silent
+
 
 class Seal:
     """The seal loops of the board, their latches, and their place in the contactor's path.
