@@ -17,17 +17,19 @@ from hw.sim.world import SERIAL, World
 from hw.verbs import CAPABILITIES
 
 METER = "sdm630"
+SPEED = 3
 TAG_UID = bytes.fromhex("04a1b2c3d4e5f6")
 CONFIG = {"interval_s": 2, "reader": {"fitted": True}}
 
 
 def rig_world(
-    folder: Path, key: bytes, broker: str | None, config: Mapping[str, object] | None = None
+    folder: Path, key: bytes, broker: str | None, speed: int = 1,
+    config: Mapping[str, object] | None = None,
 ) -> World:
     """The world of a rig: short intervals, a reader, the mains off."""
     return World(
         folder, meter=METER, broker=broker, ledger_key=key, power=False,
-        config={**CONFIG, **(config or {})},
+        config={**CONFIG, **(config or {})}, speed=speed,
     )
 
 
@@ -44,7 +46,7 @@ class Simulation:
         key = self._keys.create(SERIAL)
         self._folder = folder
         self._key = key
-        self.world = rig_world(folder / "world", key, "mosquitto")
+        self.world = rig_world(folder / "world", key, "mosquitto", SPEED)
         self._open.callback(self.world.close)
         self.world.meter.sim.on_traffic = self.traffic.add
 

@@ -1,0 +1,136 @@
+"""A relay board without relays: a pymodbus server behind a pty, for the tests of the bench.
+
+    with SimulatedBoard(switched=print, inputs=lambda: [True]) as board:
+        RelayBoard(Relays(port=board.path, coils={"mains": 0}))
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import threading
+import tty
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from pymodbus.constants import ExcCodes
+from pymodbus.server import ModbusSerialServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from hw.sim.hostloop import HostLoop
+
+CHANNELS = 16
+READ_COILS, READ_INPUTS = 1, 2
+
+
+class SimulatedBoard:
+    """16 relays and 16 inputs. `switched(number, on)` is called for every coil that is written.
+
+    `silent`: it answers nobody. `stuck`: coils that do not switch, whatever is written.
+    """
+
+    def __init__(
+        self,
+        switched: Callable[[int, bool], None] = lambda number, on: None,
+        inputs: Callable[[], Sequence[bool]] = lambda: (),
+        address: int = 1,
+        link: Path | None = None,
+    ) -> None:
+        self._switched = switched
+        self._inputs = inputs
+        self._address = address
+        self._link = link
+        self._host = HostLoop()
+        self._server: ModbusSerialServer | None = None
+        self._descriptors: list[int] = []
+        self._lock = threading.Lock()
+        self.coils = [False] * CHANNELS
+        self.silent = False
+        self.stuck: set[int] = set()
+        self.requests = 0
+        self.path = ""
+
+    def __enter__(self) -> SimulatedBoard:
+        bench, bench_slave = pty.openpty()
+        server, server_slave = pty.openpty()
+        self._descriptors = [bench, bench_slave, server, server_slave]
+        for slave in (bench_slave, server_slave):
+            tty.setraw(slave)
+        for master in (bench, server):
+            os.set_blocking(master, False)
+        self.path = os.ttyname(bench_slave)
+        if self._link:
+            self._link.symlink_to(self.path)
+        self._host.run(self._serve(os.ttyname(server_slave)))
+        self._host.call(self._connect, bench, server)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._host.call(self._disconnect)
+        if self._server:
+            self._host.run(self._server.shutdown())
+        self._host.close()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        if self._link:
+            self._link.unlink(missing_ok=True)
+
+    # the line between both ptys
+
+    def _connect(self, bench: int, server: int) -> None:
+        self._host.loop.add_reader(bench, self._carry, bench, server)
+        self._host.loop.add_reader(server, self._carry, server, bench)
+
+    def _disconnect(self) -> None:
+        for descriptor in self._descriptors:
+            self._host.loop.remove_reader(descriptor)
+
+    def _carry(self, source: int, target: int) -> None:
+        data = os.read(source, 4096)
+        if not self.silent:
+            os.write(target, data)
+
+    # the board
+
+    async def _serve(self, path: str) -> None:
+        bits = [SimData(0, values=[False] * CHANNELS, datatype=DataType.BITS)]
+        words = [SimData(0, count=1, datatype=DataType.REGISTERS)]
+        device = SimDevice(self._address, simdata=(bits, bits, words, words), action=self._act)
+        self._server = ModbusSerialServer(device, port=path, baudrate=9600)
+        await self._server.serve_forever(background=True)
+
+    async def _act(
+        self,
+        function: int,
+        first: int,
+        address: int,
+        count: int,
+        registers: list[int],
+        values: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:
+        self.requests += 1
+        if values is not None:
+            if address + len(values) > CHANNELS:
+                return ExcCodes.ILLEGAL_ADDRESS
+            for offset, value in enumerate(values):
+                self._switch(address + offset, bool(value))
+        elif function == READ_COILS:
+            registers[0] = _word(self.coils)
+        elif function == READ_INPUTS:
+            registers[0] = _word(self._inputs())
+        return None
+
+    def _switch(self, number: int, on: bool) -> None:
+        if number not in self.stuck and self.coils[number] != on:
+            self.coils[number] = on
+            self._switched(number, on)
+
+
+def _word(bits: Sequence[bool]) -> int:
+    return sum(1 << number for number, bit in enumerate(bits) if bit)
