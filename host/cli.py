@@ -19,6 +19,7 @@ JOBS = (
     "host.keys_command",
     "host.provisioning.command",
     "host.figures.command",
+    "host.bench.command",
 )
 
 app = typer.Typer(

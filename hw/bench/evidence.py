@@ -1,4 +1,4 @@
-"""What a failing test leaves behind: console, bus traffic, ledger image, in a folder of its name."""
+"""What a failing test leaves behind: console, bus traffic, ledger image, in its own folder."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from host.keys import KeyStore
 from hw.bench.simulated_board import SimulatedBoard
-from hw.bench.simulation import METER, TAG_UID, rig_world
+from hw.bench.simulation import METER, SPEED, TAG_UID, rig_world
 from hw.bench.wiring import NORMALLY_CLOSED, RELAYS
 from hw.sim.electrics import CarState
 from hw.sim.parts import Meter
@@ -37,7 +37,7 @@ class SimulatedBench:
         self._open = contextlib.ExitStack()
         (folder / "keys").mkdir(mode=0o700)
         key = KeyStore(folder / "keys").create(SERIAL)
-        self.world = world = rig_world(folder / "world", key, None)
+        self.world = world = rig_world(folder / "world", key, None, SPEED)
         self._open.callback(world.close)
         world.meter = _NoMeter(world.host, world.electrics, world.meter.sim)
         self.board = SimulatedBoard(self._switched, self._inputs, link=folder / "relays")
