@@ -45,8 +45,9 @@ bench: $(READY) ## measure memory, times and rates, each with its command
 size: $(READY) ## bytes per firmware module, and the heap after boot
 	@$(BIN)/wallbox size $(ARGS)
 
-docs: $(READY) ## write docs/rules.md anew, from what the rules do
+docs: $(READY) ## write docs/rules.md anew from what the rules do, and the tables and drawings of docs/hil.md
 	@$(BIN)/python -m host.rules
+	@$(BIN)/python -m hw.bench.drawing
 
 golden: $(READY) ## renew tests/golden/, what the core decides of recorded events (ARGS=--record: other events)
 	@$(BIN)/python -m tests.golden_logs $(ARGS)

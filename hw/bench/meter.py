@@ -45,6 +45,7 @@ class BenchMeter:
         self._load: tuple[int, ...] | None = None
         self._max_current_a, self._phases = 16.0, 3
         self._asks = self._powered = self._silent = False
+        self._power_w = 0
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -99,6 +100,11 @@ class BenchMeter:
         with self._lock:
             self._silent = silent
             self.sim.faults.silent = silent or not self._powered
+
+    @property
+    def power_w(self) -> int:
+        """What flows now, all phases together."""
+        return self._power_w
 
     # what the other parts tell
 
@@ -155,6 +161,7 @@ class BenchMeter:
             else:
                 flows = closed and self._asks
                 power_w = tuple(each if flows and n < self._phases else 0 for n in range(3))
+            self._power_w = sum(power_w)
             self.sim.set(power_w=power_w)
 
     # between runs

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -41,6 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     box, bench = config.getoption("--box"), config.getoption("--bench")
     if (box == SIMULATION) != (bench is None):
         raise pytest.UsageError("--box PORT and --bench FILE belong together; give both or none")
+    side_by_side = config.getoption("numprocesses", None) or hasattr(config, "workerinput")
+    if box != SIMULATION and side_by_side:
+        raise pytest.UsageError("a bench serves one test at a time: leave -n out, or take --box sim")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,11 +77,16 @@ class Open:
         self.lacking = lacking
 
 
-@pytest.fixture(scope="session")
+def _scope(fixture_name: str, config: pytest.Config) -> Literal["module", "session"]:
+    """A bench is opened once; a simulation shall not run beside tests that do not use it."""
+    return "module" if config.getoption("--box") == SIMULATION else "session"
+
+
+@pytest.fixture(scope=_scope)
 def open_rig(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Open]:
-    """The rig of this run, opened once; safe again when the run ends, also by SIGTERM."""
+    """The rig, opened; safe again when it is over, also by SIGTERM."""
     from hw.bench.states import States
 
     with contextlib.ExitStack() as stack:
@@ -116,6 +125,9 @@ def _terminated_in_order() -> Iterator[None]:
     def end(number: int, frame: Any) -> None:
         raise KeyboardInterrupt("SIGTERM")
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
