@@ -134,8 +134,10 @@ _FIELDS = {"relay board": "relays", "meter": "meter", "broker": "broker"}
 def _together(config: BenchConfig, port: str) -> Iterator[Row]:
     try:
         with Bench(config, port) as bench:
+            answers = _tried("box", functools.partial(_answers, bench))
+            yield answers
             lacking = config.lacking()
-            for part, needs, attempt in _WITH_BOX:
+            for part, needs, attempt in _WITH_BOX if answers.result == PASS else ():
                 missing = [name for name in needs if name not in bench.capabilities]
                 if missing:
                     yield Row(part, SKIP, "", lacking[missing[0]])
@@ -225,7 +227,6 @@ def _tag(bench: Bench) -> str:
 
 
 _WITH_BOX: tuple[tuple[str, tuple[str, ...], Callable[[Bench], str]], ...] = (
-    ("box", (), _answers),
     ("key", ("key",), _key),
     ("meter at the box", ("meter",), _polled),
     ("link", ("broker",), _linked),

@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--box PORT and --bench FILE belong together; give both or none")
     side_by_side = config.getoption("numprocesses", None) or hasattr(config, "workerinput")
     if box != SIMULATION and side_by_side:
-        raise pytest.UsageError("a bench serves one test at a time: leave -n out, or take --box sim")
+        raise pytest.UsageError("a bench serves one test at a time: leave -n out")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -104,11 +104,18 @@ class RelayBoard:
             return self._bits(self._client.read_discrete_inputs, self.config.inputs)
 
     def rest(self, mains_on: bool) -> None:
-        """Every coil off, but the mains as told; the pilot's first."""
+        """Every coil off, but the mains as told; the pilot's first.
+
+        Where the board tells its coils, only those that are not so yet are switched.
+        """
         with self._lock:
+            told = self._coils() if self.config.read_back else {}
             for name in ORDER_TO_REST:
-                if self.has(name):
-                    self.switch(name, mains_on and name == "mains")
+                wanted = mains_on and name == "mains"
+                if self.has(name) and told.get(name) != wanted:
+                    self.switch(name, wanted)
+                elif self.has(name):
+                    self.known[name] = wanted
 
     # Modbus
 
