@@ -55,6 +55,7 @@ def test_what_the_simulation_passes_the_bench_passes_too(bench, tmp_path):
 
 
 TESTS = """
+import os, signal, time
 import pytest
 
 @pytest.mark.needs("car", "ventilation")
@@ -65,6 +66,12 @@ def test_ventilated(rig):
 def test_fails(rig):
     rig.world.car.plug()
     assert rig.capabilities == {}
+
+@pytest.mark.needs("car")
+def test_terminated(rig):
+    rig.world.car.plug()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
 """
 
 
@@ -73,7 +80,8 @@ def test_a_bench_with_less_skips_by_name_and_a_failure_leaves_evidence(bench, tm
     file.write_text(bench.file.read_text().replace("pilot_d = 3\n", ""))
     (tmp_path / "test_some.py").write_text(TESTS)
     done = run("test_some.py", "--rootdir", ".", "--box", bench.box, "--bench", file, cwd=tmp_path)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == pytest.ExitCode.INTERRUPTED, done.stdout + done.stderr
+    assert not any(bench.board.coils), "safe though it was terminated"
     assert "the bench lacks ventilation: relays.coils.pilot_d is missing" in done.stdout
     folder = tmp_path / "evidence" / "test_some.test_fails"
     assert f"evidence: {folder.relative_to(tmp_path)}" in done.stdout
@@ -89,6 +97,16 @@ def test_a_bench_with_less_skips_by_name_and_a_failure_leaves_evidence(bench, tm
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_failure_in_the_simulation_leaves_the_same(tmp_path):
+    if mosquitto_path() is None:
+        pytest.skip(NO_MOSQUITTO)
+    (tmp_path / "test_some.py").write_text("def test_it(rig): assert not rig.box.identity()\n")
+    done = run("test_some.py", "--rootdir", ".", "--evidence", "left", cwd=tmp_path)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    names = {path.name for path in (tmp_path / "left" / "test_some.test_it").iterdir()}
+    assert names == {"console.log", "meter-bus.txt", "ledger.bin"}
 
 
 @pytest.mark.parametrize(

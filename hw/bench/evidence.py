@@ -42,7 +42,8 @@ class Capture:
 
 def folder_name(test: str) -> str:
     """A test's name as the name of a folder: `tests/test_x.py::test_y[a]` is `test_x.test_y-a`."""
-    name = test.rpartition("/")[2].replace(".py::", ".")
+    file, _, name = test.partition("::")
+    name = f"{file.rpartition('/')[2].removesuffix('.py')}.{name}"
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:NAME_MAX]
 
 
