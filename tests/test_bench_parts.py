@@ -16,7 +16,7 @@ import pytest
 from host.provisioning.outcome import Stopped
 from hw.bench.config import Meter, Network, Tag
 from hw.bench.meter import FIRST_WH, UNSAVED_WH, BenchMeter
-from hw.bench.parts import Net
+from hw.bench.parts import ProgrammedNet
 from hw.bench.port import ListeningPort
 from hw.bench.relays import RelayBoard
 from hw.bench.rig import Bench
@@ -146,14 +146,16 @@ def test_an_actuator_holds_its_own_tag_alone(tmp_path):
 
 def test_a_network_that_programs_switch(tmp_path):
     mark = tmp_path / "gone"
-    net = Net(Network(drop=["/bin/touch", str(mark)], restore=["/bin/rm", str(mark)]), None)
+    net = ProgrammedNet(Network(drop=["/bin/touch", str(mark)], restore=["/bin/rm", str(mark)]))
     net.drop()
     assert mark.exists()
     net.restore()
     assert not mark.exists()
     with pytest.raises(Stopped, match=r"network.restore ended with 1: .*No such file"):
         net.restore()
-    slow = Net(Network(drop=["/bin/sleep", "30"], restore=["/none"], timeout_s=0.1), None)
+    slow = ProgrammedNet(
+        Network(drop=["/bin/sleep", "30"], restore=["/none"], timeout_s=0.1)
+    )
     with pytest.raises(Stopped, match="network.drop did not end"):
         slow.drop()
     with pytest.raises(Stopped, match="network.restore does not run"):

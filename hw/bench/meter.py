@@ -7,6 +7,7 @@ where the last run left it, or the box would see a meter that counts backwards.
 from __future__ import annotations
 
 import json
+import termios
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ class BenchMeter:
                 self._config.port, self._config.baud, parity=parity, stopbits=1, timeout=0
             )
             self.sim.start()
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, termios.error) as error:
             raise explain(self._config.port, error) from None
         self.sim.faults.answer_ms = 5
         self.sim.set(power_w=(0, 0, 0), voltage_v=[VOLTAGE_V] * 3, register_wh=self._saved_wh())

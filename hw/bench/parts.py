@@ -111,26 +111,31 @@ class Mains:
 
 
 class Net:
-    """The access point's supply, or two programs that the bench's owner names."""
+    """The access point's supply."""
 
-    def __init__(self, config: Network | None, relays: RelayBoard) -> None:
-        self._config = config
+    def __init__(self, relays: RelayBoard) -> None:
         self._relays = relays
 
     def drop(self) -> None:
-        if self._config:
-            self._run(self._config.drop, "network.drop")
-        else:
-            self._relays.conducts("access_point", False)
+        self._relays.conducts("access_point", False)
 
     def restore(self) -> None:
-        if self._config:
-            self._run(self._config.restore, "network.restore")
-        else:
-            self._relays.conducts("access_point", True)
+        self._relays.conducts("access_point", True)
+
+
+class ProgrammedNet:
+    """A network that two programs of the bench's owner take away and give back."""
+
+    def __init__(self, config: Network) -> None:
+        self._config = config
+
+    def drop(self) -> None:
+        self._run(self._config.drop, "network.drop")
+
+    def restore(self) -> None:
+        self._run(self._config.restore, "network.restore")
 
     def _run(self, command: Sequence[str], field: str) -> None:
-        assert self._config
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True,

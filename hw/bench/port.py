@@ -7,6 +7,7 @@ is there again.
 from __future__ import annotations
 
 import errno
+import termios
 import threading
 import time
 
@@ -42,7 +43,7 @@ class ListeningPort:
         while True:
             try:
                 return self._open()
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, termios.error) as error:
                 stopped = explain(self.path, error)
                 if not stopped.busy or time.monotonic() > until:
                     raise stopped from None
@@ -63,7 +64,7 @@ class ListeningPort:
                     self._serial = self._open()
                     continue
                 self._take(line.read(min(max(1, line.in_waiting), 4096)))
-            except (OSError, ValueError):
+            except (OSError, ValueError, termios.error):
                 if line is not None:
                     line.close()
                 self._serial = None

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from host.keys import KeyStore, KeyStoreError
 from host.provisioning.outcome import Stopped, refused, unusable
@@ -71,10 +70,10 @@ class BenchWorld:
         return parts.Mains(self._config.mains, self._board, self._meter)
 
     @cached_property
-    def net(self) -> parts.Net:
+    def net(self) -> parts.Net | parts.ProgrammedNet:
         if self._config.network:
-            return parts.Net(self._config.network, self._relays or _no_board())
-        return parts.Net(None, self._board)
+            return parts.ProgrammedNet(self._config.network)
+        return parts.Net(self._board)
 
     @cached_property
     def tag(self) -> Actuator | Prompt:
@@ -97,11 +96,6 @@ class BenchWorld:
         listener = f"listener {told.port} {told.address}"
         lines = tuple(told.lines) or ("allow_anonymous true",)
         return Mosquitto(self._config.folder / "broker", (listener, *lines))
-
-
-def _no_board() -> Any:
-    """A network that is switched by programs needs no relay."""
-    return None
 
 
 class Bench:
@@ -197,7 +191,13 @@ class Bench:
         return self._operator
 
     def wait_until(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
-        wait_until(condition, timeout_s, what, self.box)
+        try:
+            wait_until(condition, timeout_s, what, self.box)
+        except TimeoutError as error:
+            meter = self.world.meter if "meter" in self.capabilities else None
+            if meter and meter.failure:
+                raise TimeoutError(f"{error}\nthe meter follows nobody: {meter.failure}") from None
+            raise
 
     def rest(self) -> None:
         """Raises `Stopped` if a part does not do it."""
