@@ -38,14 +38,14 @@ def test_paths_are_relative_to_the_file(tmp_path):
     ("more", "field", "why"),
     [
         ("[relays.coil]\n", "relays.coil", "there is no such field"),
-        ('[mains]\nat_rest = "maybe"\n', "mains.at_rest", "'off' or 'on'"),
-        ("[mains]\noff_s = 100\n", "mains.off_s", "less than or equal to 60"),
+        ('[mains]\nat_rest = "maybe"\n', "mains.at_rest", "one of 'off', 'on'"),
+        ("[mains]\noff_s = 100\n", "mains.off_s", "at most 60"),
         ('[meter]\nport = "x"\nmodel = "none"\n', "meter", "model none is none of"),
         ('[meter]\nport = "x"\n', "meter.model", "it is missing"),
-        ('[tag]\nkind = "servo"\nuid = "01020304"\n', "tag.kind", "'actuator' or 'prompt'"),
-        ('[tag]\nkind = "prompt"\nuid = "xyz"\n', "tag.uid", "pattern"),
-        ('[broker]\naddress = "a"\nlines = ["a\\nb"]\n', "broker.lines.0", "pattern"),
-        ('[network]\ndrop = []\nrestore = ["a"]\n', "network.drop", "at least 1"),
+        ('[tag]\nkind = "servo"\nuid = "01020304"\n', "tag.kind", "one of 'actuator', 'prompt'"),
+        ('[tag]\nkind = "prompt"\nuid = "xyz"\n', "tag.uid", "must have the form"),
+        ('[broker]\naddress = "a"\nlines = ["a\\nb"]\n', "broker.lines.0", "must have the form"),
+        ('[network]\ndrop = []\nrestore = ["a"]\n', "network.drop", "at least 1 entries"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_to_do(tmp_path, more, field, why):
@@ -60,8 +60,8 @@ def test_a_wrong_field_is_named_with_what_to_do(tmp_path, more, field, why):
     [
         ({"mains": 1, "pilot_b": 1}, "two names have the same number"),
         ({"lid": 1}, "lid is none of mains"),
-        ({"mains": 256}, "less than or equal to 255"),
-        ({"mains": -1}, "greater than or equal to 0"),
+        ({"mains": 256}, "at most 255"),
+        ({"mains": -1}, "at least 0"),
     ],
 )
 def test_coils_that_cannot_be(tmp_path, coils, why):

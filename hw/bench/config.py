@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from host.keys import SERIAL_PATTERN
 from host.provisioning.order import field_error, read_toml
+from host.provisioning.outcome import Stopped, unusable
 from hw.bench.wiring import INPUTS, RELAYS
 from hw.verbs import CAPABILITIES
 
@@ -158,12 +159,21 @@ class BenchConfig(_Table):
         return frozenset(CAPABILITIES) - frozenset(self.lacking())
 
 
+def _wrong(error: pydantic.ValidationError, name: str) -> Stopped:
+    """The first wrong field; what this file's own checks say is said as it is."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    if first["type"] != "value_error":
+        return field_error(error, name)
+    field = ".".join(str(part) for part in first["loc"])
+    return unusable(field, str(first["ctx"]["error"]), f"correct it in {name}", field)
+
+
 def read_bench(path: Path) -> BenchConfig:
     """The file with paths made absolute, relative to it. Raises `Stopped` naming the field."""
     try:
         config = BenchConfig.model_validate(read_toml(path))
     except pydantic.ValidationError as error:
-        raise field_error(error, str(path)) from None
+        raise _wrong(error, str(path)) from None
     beside = path.resolve().parent
     keys = config.box.keys
     box = config.box.model_copy(update={"keys": beside / keys if keys else None})

@@ -6,6 +6,7 @@ is there again.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import termios
 import threading
@@ -119,4 +120,6 @@ class ListeningPort:
         self._thread.join(5)
         line, self._serial = self._serial, None
         if line is not None:
+            with contextlib.suppress(OSError):  # the box may have gone
+                line.exclusive = False  # a program that is being started may still hold it
             line.close()

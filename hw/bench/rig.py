@@ -6,13 +6,12 @@ says. So it is left on every exit; a child process (guard.py) sees to it if this
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
+from host.closing import Closing
 from host.keys import KeyStore, KeyStoreError
 from host.provisioning.outcome import Stopped, refused, unusable
 from hw.bench import evidence, parts
@@ -98,54 +97,46 @@ class BenchWorld:
         return Mosquitto(self._config.folder / "broker", (listener, *lines))
 
 
-class Bench:
+class Bench(Closing):
     """`hw.verbs.Rig` on real hardware; use as a context. `port` is the box's USB socket."""
 
     def __init__(self, config: BenchConfig, port: str, guarded: bool = True) -> None:
-        """Raises `Stopped` if a key cannot be read. Nothing is switched before `open`."""
+        """Raises `Stopped` if a key cannot be read. Nothing is switched before `with`."""
+        super().__init__()
         self.config = config
         self.traffic = {"meter": evidence.Capture(), "relays": evidence.Capture()}
         self._port = port
         self._guarded = guarded
         self._keys, self._key = _key_of(config)
         self.relays: RelayBoard | None = None
-        self._open = contextlib.ExitStack()
         self._box: ConsoleBox | None = None
         self._operator: BenchOperator | None = None
         self.capabilities = config.capabilities
         self.tag_uid = bytes.fromhex(config.tag.uid) if config.tag else b""
-
-    def __enter__(self) -> Bench:
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
 
     def _start(self) -> None:
         config = self.config
         config.folder.mkdir(parents=True, exist_ok=True)
         if config.relays:
             self.relays = RelayBoard(config.relays, self.traffic["relays"].add)
-            self._open.callback(self.relays.close)
+            self.ending.callback(self.relays.close)
             if self._guarded:
-                self._open.enter_context(Guard(config))
+                self.ending.enter_context(Guard(config))
             self.relays.rest(config.mains.at_rest == "on")
         meter = self._make_meter()
         self.world = BenchWorld(config, self.relays, meter)
         self._box = ConsoleBox(self._port, self._key)
-        self._open.callback(self._box.close)
+        self.ending.callback(self._box.close)
         if config.broker:
             if mosquitto_path() is None:
                 raise unusable("the broker does not start", "mosquitto is not installed",
                                "apt-get install mosquitto", "broker")
-            self._open.callback(self.world.broker.stop)
+            self.ending.callback(self.world.broker.stop)
             self.world.broker.start()
         if "operator" in self.capabilities and self._keys:
             self._operator = BenchOperator(config.folder / "collector.db", self._keys,
                                            config.box.serial, self.world.broker.port)
-            self._open.callback(self._operator.close)
+            self.ending.callback(self._operator.close)
             self._operator.open()
 
     def _make_meter(self) -> BenchMeter | None:
@@ -158,24 +149,16 @@ class Bench:
             contactor = lambda: relays.inputs()["contactor"]  # noqa: E731
         meter = BenchMeter(config.meter, config.folder, config.box.installation_limit_a,
                            contactor, self.traffic["meter"].add)
-        self._open.callback(meter.close)
+        self.ending.callback(meter.close)
         meter.open()
         return meter
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Safe state, then every port and process given back; may be called twice."""
         relays, self.relays = self.relays, None
         if relays:
-            self._open.callback(relays.rest, self.config.mains.at_rest == "on")  # the first
-        self._open.close()
+            self.ending.callback(relays.rest, self.config.mains.at_rest == "on")  # the first
+        super().close()
 
     # Rig
 

@@ -6,10 +6,9 @@ What drives it is the bench's own code, over the same serial ports. `file` is it
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
-from types import TracebackType
 
+from host.closing import Closing
 from host.keys import KeyStore
 from hw.bench.simulated_board import SimulatedBoard
 from hw.bench.simulation import METER, SPEED, TAG_UID, rig_world
@@ -29,16 +28,16 @@ class _NoMeter(Meter):
         pass
 
 
-class SimulatedBench:
+class SimulatedBench(Closing):
     """Use as a context; `world` is what the relays move, `board` the board itself."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
-        self._open = contextlib.ExitStack()
         (folder / "keys").mkdir(mode=0o700)
         key = KeyStore(folder / "keys").create(SERIAL)
         self.world = world = rig_world(folder / "world", key, None, SPEED)
-        self._open.callback(world.close)
+        self.ending.callback(world.close)
         world.meter = _NoMeter(world.host, world.electrics, world.meter.sim)
         self.board = SimulatedBoard(self._switched, self._inputs, link=folder / "relays")
         self.broker_port = free_port()
@@ -48,24 +47,11 @@ class SimulatedBench:
     def box(self) -> str:
         return self.world.box.usb
 
-    def __enter__(self) -> SimulatedBench:
-        try:
-            self.world.__enter__()
-            self.world.net.proxy.target_port = self.broker_port
-            self._open.enter_context(self.board)
-            self.file.write_text(self.toml())
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.close()
+    def _start(self) -> None:
+        self.world.__enter__()
+        self.world.net.proxy.target_port = self.broker_port
+        self.ending.enter_context(self.board)
+        self.file.write_text(self.toml())
 
     def toml(self) -> str:
         """Its bench.toml."""

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import os
 import pty
-import threading
 import tty
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from host.closing import Closing
 from hw.sim.hostloop import HostLoop
 
 CHANNELS = 16
 READ_COILS, READ_INPUTS = 1, 2
 
 
-class SimulatedBoard:
+class SimulatedBoard(Closing):
     """16 relays and 16 inputs. `switched(number, on)` is called for every coil that is written.
 
     `silent`: it answers nobody. `stuck`: coils that do not switch, whatever is written.
@@ -37,49 +36,43 @@ class SimulatedBoard:
         address: int = 1,
         link: Path | None = None,
     ) -> None:
+        super().__init__()
         self._switched = switched
         self._inputs = inputs
         self._address = address
         self._link = link
-        self._host = HostLoop()
         self._server: ModbusSerialServer | None = None
-        self._descriptors: list[int] = []
-        self._lock = threading.Lock()
         self.coils = [False] * CHANNELS
         self.silent = False
         self.stuck: set[int] = set()
         self.requests = 0
         self.path = ""
 
-    def __enter__(self) -> SimulatedBoard:
-        bench, bench_slave = pty.openpty()
-        server, server_slave = pty.openpty()
-        self._descriptors = [bench, bench_slave, server, server_slave]
-        for slave in (bench_slave, server_slave):
-            tty.setraw(slave)
-        for master in (bench, server):
-            os.set_blocking(master, False)
+    def _start(self) -> None:
+        bench, bench_slave = self._pty()
+        server, server_slave = self._pty()
         self.path = os.ttyname(bench_slave)
         if self._link:
             self._link.symlink_to(self.path)
+            self.ending.callback(self._link.unlink, missing_ok=True)
+        self._host = HostLoop()
+        self.ending.callback(self._host.close)
         self._host.run(self._serve(os.ttyname(server_slave)))
+        self.ending.callback(self._shut_down)
         self._host.call(self._connect, bench, server)
-        return self
+        self.ending.callback(self._host.call, self._disconnect, bench, server)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._host.call(self._disconnect)
-        if self._server:
-            self._host.run(self._server.shutdown())
-        self._host.close()
-        for descriptor in self._descriptors:
-            os.close(descriptor)
-        if self._link:
-            self._link.unlink(missing_ok=True)
+    def _pty(self) -> tuple[int, int]:
+        master, slave = pty.openpty()
+        self.ending.callback(os.close, master)
+        self.ending.callback(os.close, slave)
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+        return master, slave
+
+    def _shut_down(self) -> None:
+        assert self._server
+        self._host.run(self._server.shutdown())
 
     # the line between both ptys
 
@@ -87,9 +80,9 @@ class SimulatedBoard:
         self._host.loop.add_reader(bench, self._carry, bench, server)
         self._host.loop.add_reader(server, self._carry, server, bench)
 
-    def _disconnect(self) -> None:
-        for descriptor in self._descriptors:
-            self._host.loop.remove_reader(descriptor)
+    def _disconnect(self, *masters: int) -> None:
+        for master in masters:
+            self._host.loop.remove_reader(master)
 
     def _carry(self, source: int, target: int) -> None:
         data = os.read(source, 4096)

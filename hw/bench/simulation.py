@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from host import image
+from host.closing import Closing
 from host.keys import KeyStore
 from hw.bench import evidence
 from hw.bench.box import ConsoleBox
@@ -33,11 +32,11 @@ def rig_world(
     )
 
 
-class Simulation:
+class Simulation(Closing):
     """`hw.verbs.Rig` in a folder; use as a context."""
 
     def __init__(self, folder: Path) -> None:
-        self._open = contextlib.ExitStack()
+        super().__init__()
         self.capabilities = frozenset(CAPABILITIES)
         self.tag_uid = TAG_UID
         self.traffic = evidence.Capture()
@@ -47,34 +46,18 @@ class Simulation:
         self._folder = folder
         self._key = key
         self.world = rig_world(folder / "world", key, "mosquitto", SPEED)
-        self._open.callback(self.world.close)
+        self.ending.callback(self.world.close)
         self.world.meter.sim.on_traffic = self.traffic.add
-
-    def __enter__(self) -> Simulation:
-        try:
-            self._start()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
 
     def _start(self) -> None:
         self.world.__enter__()
         assert self.world.broker
         self.box = ConsoleBox(self.world.box.usb, self._key)
-        self._open.callback(self.box.close)
+        self.ending.callback(self.box.close)
         self.operator = BenchOperator(self._folder / "collector.db", self._keys, SERIAL,
                                       self.world.broker.port)
-        self._open.callback(self.operator.close)
+        self.ending.callback(self.operator.close)
         self.operator.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.close()
 
     def wait_until(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
         wait_until(condition, timeout_s, what, self.box)
