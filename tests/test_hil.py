@@ -67,8 +67,8 @@ def test_the_box_tells_who_and_how_it_is(rig):
 
 
 @pytest.mark.needs("car", "contactor", "diode")
-def test_a_resistor_is_no_car(rig):
-    """The refusal comes and goes with the offer that shows the missing diode."""
+@pytest.mark.parametrize("wants_power", [False, True])
+def test_a_resistor_is_no_car(rig, wants_power):
     closed = []
 
     def refused() -> bool:
@@ -76,7 +76,11 @@ def test_a_resistor_is_no_car(rig):
         return "EVCommunicationError" in refusals(rig)
 
     rig.world.car.plug(diode=False)
+    if wants_power:
+        rig.world.car.request_power()
     rig.wait_until(refused, 30, "the refusal")
+    for _ in range(20):  # and it stays
+        assert refused()
     assert not any(closed)
 
 

@@ -46,12 +46,30 @@ def settle(pilot) -> str:
     ("volts", "letter"),
     [(12, "A"), (9, "B"), (6, "C"), (3, "D"), (0, "E"), (-12, "F"), (8.4, "B"), (5.5, "C")],
 )
-@pytest.mark.parametrize("duty_permille", [1000, 266])
-def test_each_voltage_is_a_letter_with_and_without_pwm(pilot, wave, volts, letter, duty_permille):
-    pilot.set_duty(duty_permille)
+def test_each_voltage_is_a_letter_with_an_offer_and_after_it(pilot, wave, volts, letter):
+    pilot.set_duty(266)
     wave.high_mv = int(volts * 1000)
     wave.low_mv = min(wave.low_mv, wave.high_mv)
     assert settle(pilot) == letter
+    pilot.set_duty(1000)
+    assert not pilot.sample() and not pilot.sample()
+    assert events.LETTERS[pilot.band()] == letter
+
+
+@pytest.mark.parametrize(("volts", "letter"), [(12, "A"), (9, "B"), (6, "B"), (3, "B"), (0, "E")])
+def test_what_wants_power_before_an_offer_is_connected_at_most(pilot, wave, volts, letter):
+    wave.high_mv = volts * 1000
+    assert settle(pilot) == letter
+    assert not pilot.sample()
+
+
+def test_an_old_car_that_shows_c_at_once_charges_after_the_offer(pilot, wave):
+    wave.high_mv = 6_000
+    assert settle(pilot) == "B"
+    pilot.set_duty(266)
+    assert settle(pilot) == "C"
+    pilot.set_duty(1000)  # asked to pause, it goes on drawing: that is seen
+    assert not pilot.sample() and not pilot.sample()
 
 
 def test_one_odd_sample_changes_nothing(pilot, wave):
@@ -68,6 +86,21 @@ def test_a_load_without_the_cars_diode_is_a_fault(pilot, wave):
     pilot.set_duty(266)
     wave.high_mv, wave.low_mv = 6_000, -6_000
     assert settle(pilot) == "E"
+
+
+@pytest.mark.parametrize("resistor_mv", [9_000, 6_000, 3_000])
+def test_a_missing_diode_is_remembered_until_it_is_unplugged(pilot, wave, resistor_mv):
+    wave.high_mv, wave.low_mv = resistor_mv, -resistor_mv
+    assert settle(pilot) == "B"
+    for duty_permille in (266, 1000, 266, 1000):
+        pilot.set_duty(duty_permille)
+        for _ in range(4):
+            pilot.sample()
+        assert events.LETTERS[pilot.letter] == "E"
+    wave.high_mv, wave.low_mv = 12_000, -12_000
+    assert settle(pilot) == "A"
+    wave.high_mv = 9_000
+    assert settle(pilot) == "B"
 
 
 def test_voltages_are_read_to_a_tenth_of_a_volt(pilot, wave):

@@ -11,6 +11,10 @@ _STEADY = const(1000)
 _LIMITS_MV = ((10_500, events.A), (7_500, events.B), (4_500, events.C), (1_500, events.D))
 _DIODE_MV = const(-10_000)  # with PWM the car's diode lets the low phase reach -12 V
 
+_UNKNOWN = const(0)
+_SEEN = const(1)
+_MISSING = const(2)
+
 
 class Pilot:
     """pwm: machine.PWM at 1 kHz. adc: machine.ADC; its microvolts at -12 V and +12 V are given."""
@@ -22,6 +26,7 @@ class Pilot:
         self._span_uv = uv_at_plus_12v - uv_at_minus_12v
         self._duty_permille = _STEADY
         self._candidate = events.NONE
+        self._diode = _UNKNOWN  # of what is plugged in; an offer shows it
         self.letter = events.NONE
         self.high_mv = 0
         self.low_mv = 0
@@ -33,7 +38,11 @@ class Pilot:
         self._pwm.duty_u16(duty_permille * 65_535 // 1000)
 
     def sample(self) -> bool:
-        """Reads the pilot; True when the letter has changed (two samples agree)."""
+        """Reads the pilot; True when the letter has changed (two samples agree).
+
+        What wants power before anything was offered is B until an offer has shown its diode, and
+        what has none is E until it is unplugged.
+        """
         high_uv = low_uv = self._adc.read_uv()
         for _ in range(_SAMPLES - 1):
             value_uv = self._adc.read_uv()
@@ -46,6 +55,8 @@ class Pilot:
         letter = self._letter()
         settled = letter == self._candidate
         self._candidate = letter
+        if settled:
+            self._learn(letter)
         if not settled or letter == self.letter:
             return False
         self.letter = letter
@@ -54,9 +65,27 @@ class Pilot:
     def _to_pilot_mv(self, adc_uv: int) -> int:
         return (adc_uv - self._zero_uv) // 100 * 24_000 // (self._span_uv // 100) - 12_000
 
+    def _learn(self, letter: int) -> None:
+        if letter == events.A:
+            self._diode = _UNKNOWN
+        elif letter < events.E:
+            if self._duty_permille < _STEADY:
+                self._diode = _SEEN
+        elif self.band() < events.E:
+            self._diode = _MISSING
+
     def _letter(self) -> int:
-        if self._duty_permille < _STEADY and self.high_mv < 10_500 and self.low_mv > _DIODE_MV:
-            return events.E  # connected, but no diode: not a car
+        letter = self.band()
+        if letter == events.A or letter >= events.E:
+            return letter
+        if self._diode == _MISSING:
+            return events.E
+        if self._duty_permille < _STEADY:
+            return letter if self.low_mv <= _DIODE_MV else events.E
+        return letter if self._diode == _SEEN else events.B
+
+    def band(self) -> int:
+        """The letter of the voltage alone, whatever is plugged in."""
         for limit_mv, letter in _LIMITS_MV:
             if self.high_mv >= limit_mv:
                 return letter
