@@ -48,7 +48,8 @@ def test_what_the_simulation_passes_the_bench_passes_too(bench, tmp_path):
     done = run(HIL, "--box", bench.box, "--bench", bench.file, "--evidence", tmp_path)
     tests = re.findall(r"^def (test_\w+)", HIL.read_text(), re.MULTILINE)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert f"{len(tests)} passed" in done.stdout and "skipped" not in done.stdout
+    passed = re.search(r"^(\d+) passed in", done.stdout, re.MULTILINE)
+    assert passed and int(passed[1]) >= len(tests), done.stdout
     assert bench.board.requests > 100
     assert not any(bench.board.coils), "safe when it is over"
     assert not bench.world.electrics.mains and list(tmp_path.iterdir()) == []
