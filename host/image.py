@@ -112,6 +112,21 @@ def _compiled(source: bytes, name: str) -> bytes:
         return output.read_bytes()
 
 
+def core_hash(tree: Path = FIRMWARE) -> bytes:
+    """8 bytes that name the rules of `tree`: of the names and contents of `wallbox/core/`."""
+    digest = hashlib.sha256()
+    core = tree / "lib" / "wallbox" / "core"
+    for path in sorted(core.rglob("*.py")):
+        source = path.read_bytes()
+        digest.update(f"{path.relative_to(core).as_posix()} {len(source)}\n".encode() + source)
+    return digest.digest()[:8]
+
+
+def _version(source: bytes, tree: Path) -> bytes:
+    """version.py with the hash of the core in it."""
+    return source.replace(b"CORE = bytes(8)", b"CORE = " + repr(core_hash(tree)).encode())
+
+
 def firmware_files(tree: Path = FIRMWARE, board: str = "wroom32") -> dict[str, bytes]:
     """Path on the box to content: byte code for modules, source for boot.py and main.py."""
     files = {}
@@ -120,7 +135,10 @@ def firmware_files(tree: Path = FIRMWARE, board: str = "wroom32") -> dict[str, b
         if name in ("boot.py", "main.py"):
             files[name] = path.read_bytes()
         else:
-            files[name[:-3] + ".mpy"] = compile_module(path, name.removeprefix("lib/"))
+            source = path.read_bytes()
+            if name == "lib/wallbox/version.py":
+                source = _version(source, tree)
+            files[name[:-3] + ".mpy"] = _compiled(source, name.removeprefix("lib/"))
     if "lib/board.mpy" not in files:
         files["lib/board.mpy"] = _compiled(board_source(board).encode(), "board.py")
     return files

@@ -1,14 +1,22 @@
 """The agent: takes an event, lets the core decide, performs, remembers; no wait in between."""
 
+from binascii import crc32
+from struct import pack_into
+
+from micropython import const
+
+from . import forget
 from .core import clock as core_clock
 from .core import decisions, engine, events
 from .core.rules import storage
 from .store import LedgerFull, StoreError
 from .store.ledger import LONGEST
 from .store.record import LENGTH_MIN
+from .store.trace import DECIDED
 
 FULL_PERMILLE = 970  # the rest is kept for what a running session still has to write
-
+_SNAPSHOT_MS = const(3_600_000)  # between two in the trace
+_RETRY_MS = const(60_000)
 
 assert engine.SNAPSHOT_SIZE <= LONGEST - LENGTH_MIN, "LASTING in core/state.py is too long"
 
@@ -29,6 +37,12 @@ class Agent:
         self.halted = False  # True while the ledger takes nothing: no power, no history
         self.trace_failed = False
         self.taken = 0
+        self.marks = bytes(16)  # hash of the core, digest of the configuration
+        self._decided = 0  # CRC-32 of all steps since the snapshot
+        self._stepped = False  # since that was written
+        self._step = bytearray(15)
+        self._snapshot_at = 0  # when the next one is due
+        self._lost = 0  # events, up to the last one
         self._durable = engine.State(True)  # what the ledger alone would tell
         self._event = bytearray(256)
         self._payload = bytearray(228)
@@ -58,6 +72,8 @@ class Agent:
         if _resumed(beginning):
             engine.resume(before, self.state)
         self.halted = False
+        self._snapshot_at = now
+        self.flush_trace(now)
         fill_permille, full = self._fill()  # a full ledger refuses from the first moment on
         self._ledger_told = fill_permille // 10 * 2 + full
         self.take([events.LEDGER, fill_permille, full, 0], now)
@@ -71,26 +87,71 @@ class Agent:
         """One event: to the trace, to the core, then what the core decided, in its order."""
         self.taken += 1
         length = events.pack_into(self._event, 0, event)
-        self.trace.append_event(self._event, length, now)
+        self._trace(length, now)
         if self.halted:
             if event[0] == events.SEAL:
                 self._unheard_seals |= event[1] | event[2]
             return
-        for decision in engine.step(self.state, event, now):
+        taken = engine.step(self.state, event, now)
+        self._stepped = True
+        self._note(0, 0)
+        for decision in taken:
             if decision[0] >= decisions.LEVELS:
                 self._perform(decision[0], decision[1], now)
+                self._note(decision[0], decision[1])
             elif not self._write(decision, now):
                 return
         if event[0] == events.METER_READING:
             self.flush_trace(now)
 
+    def _trace(self, length: int, now: int) -> None:
+        """An entry for the trace. Of what is lost there, the next snapshot tells."""
+        if not self.trace.append_event(self._event, length, now):
+            self._snapshot_at = now
+
+    def _note(self, kind: int, value: int) -> None:
+        """What replay has to come to, too: a decision, or kind 0, a step as a whole."""
+        state = self.state
+        pack_into("<BI", self._step, 0, kind, value)
+        pack_into("<IBHHB", self._step, 5, state.refusals, state.limit_ma >> 16,
+                  state.limit_ma & 0xFFFF, state.due & 0xFFFF, state.due >> 16 & 0xFF)
+        self._decided = crc32(self._step, self._decided)
+
     def flush_trace(self, now: int) -> None:
         """What was seen since goes to flash. A trace that fails stops nobody from charging."""
-        state = self.state
         try:
-            self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
+            if self._stepped and now < self._snapshot_at:
+                self._stepped = False
+                pack_into("<BI", self._event, 0, DECIDED, self._decided)
+                self._trace(5, now)
+            self._flush(now)
+            if now >= self._snapshot_at and not self.halted:
+                self._write_snapshot(now)
         except StoreError as error:
             self.trace_lost(error)
+
+    def _flush(self, now: int) -> None:
+        state = self.state
+        self.trace.flush(now, self.boot, core_clock.utc_s(state, now), state.clock_quality)
+
+    def _write_snapshot(self, now: int) -> None:
+        """If memory does not suffice, later: replay only begins later."""
+        trace = self.trace
+        self._snapshot_at = now + _RETRY_MS
+        try:
+            from . import checkpoint
+
+            for piece in checkpoint.pieces(self.state, self.marks, trace.lost != self._lost):
+                trace.append_event(piece, len(piece), now)
+                self._flush(now)
+        except MemoryError:
+            return
+        finally:
+            forget("wallbox", "checkpoint")
+        self._lost = trace.lost
+        self._decided = 0
+        self._stepped = False
+        self._snapshot_at = now + _SNAPSHOT_MS
 
     def trace_lost(self, error: StoreError) -> None:
         """Said once."""
@@ -141,6 +202,8 @@ class Agent:
         except StoreError as error:
             self.halt(error, now)
             return False
+        self._note(fact[0], length)
+        self._decided = crc32(memoryview(self._payload)[:length], self._decided)
         self._remember(fact, utc_s, quality)
         if fact[0] == decisions.TAG:
             self.drivers.lamp.answer(fact[3] != 0)  # it does something
@@ -161,6 +224,7 @@ class Agent:
         self.drivers.contactor.set(0)
         why = storage.BRIMFUL if isinstance(error, LedgerFull) else storage.FAILED
         failed = [events.LEDGER, self.ledger.fill_permille, 1, why]
+        self._trace(events.pack_into(self._event, 0, failed), now)
         for decision in engine.step(self.state, failed, now):
             if decision[0] >= decisions.LEVELS:
                 self._perform(decision[0], decision[1], now)

@@ -57,6 +57,7 @@ class Box:
             self.ledger.last_boot + 1,
             leasefile.LeaseFile(),
         )
+        self.agent.marks = version.CORE + values["event"][11]
         self.senses.watch_seals(self.seals_stop)
         self.report = report.Report(
             values["serial"], version.TEXT, self.agent, self.sampling, self.clock, self.tags

@@ -7,6 +7,8 @@ from .ring import Ring
 
 NAME = b"wallbox trace"
 EVENT_MAX = const(224)  # bytes of a packed event
+SNAPSHOT = const(0xF0)  # an entry that is no event: a piece of a snapshot, checkpoint.py
+DECIDED = const(0xF1)  # likewise: CRC-32 of what the core decided since the snapshot
 _ENTRY = const(3)  # delta_ms u16, length u8
 _DELTA_MAX = const(0xFFFF)
 _BATCHES = const(4)

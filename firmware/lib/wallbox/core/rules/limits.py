@@ -206,8 +206,10 @@ def _gather(state, now: int, out: list) -> None:
     limits[PROTECTION] = state.protection_limit_ma
     limits[THERMAL] = state.thermal_limit_ma
     state.lease_due = NEVER
+    table = state.leases
     for slot in range(leases.SLOTS):
-        if leases.get(state.leases, slot, state.lease):
+        if table[slot * leases.SIZE]:  # at each step, and mostly all are free
+            leases.get(table, slot, state.lease)
             _apply(state, slot, state.lease, now, out)
     if state.session_flags != state.session_flags_told and state.session_phase == OPEN:
         _prefer(state, out)

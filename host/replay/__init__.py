@@ -1,0 +1,1 @@
+"""Field logs: what the box's core saw and decided, played again."""
