@@ -122,11 +122,13 @@ def carry(before, state) -> None:
 
 def pack_into(state, lasting: bool, buf) -> int:
     """Packs all fields, or only the lasting ones; returns the length."""
-    names = fields.names(LASTING)
-    if not lasting:
-        names += fields.names(FLEETING)
-    values = [getattr(state, name) for name in names]
-    return fields.pack_into(buf, 0, _WIDTHS[: len(names)], values)
+    end = _pack(state, LASTING, buf, 0, _WIDTHS[:_LASTING])
+    return end if lasting else _pack(state, FLEETING, buf, end, _WIDTHS[_LASTING:])
+
+
+def _pack(state, table: str, buf, offset: int, widths: bytes) -> int:
+    values = [getattr(state, name) for name in fields.names(table)]
+    return fields.pack_into(buf, offset, widths, values)
 
 
 def restore(state, buf) -> None:

@@ -1,0 +1,153 @@
+"""A field log: one file with what a box recorded, as it lay in flash.
+
+A ZIP with `log.json` (who, when, whence), `trace.bin` and, if it was asked for, `ledger.bin`: whole
+records (docs/SPEC.md) one after the other, oldest first. Same contents, same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wallbox.store.record import BATCH, LENGTH_MAX
+
+from host.ledger.verify.ring_image import NoLedger, read_image
+from host.provisioning.files import write_whole
+from host.records import Torn, split
+
+FORMAT = 1
+MEMBER_BYTES_MAX = 256 << 20
+SECTOR = 4096
+RING_BYTES_MAX = 4 << 20
+_INFO, _TRACE, _LEDGER = "log.json", "trace.bin", "ledger.bin"
+_MADE = (1980, 1, 1, 0, 0, 0)  # the time of every member, so that equal logs are equal files
+
+
+class NoLog(Exception):
+    """The file is no field log; says what it is, and what to do."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a log comes from. `pulled_at` is ISO 8601 UTC, "" where nobody noted it."""
+
+    serial: str = ""
+    source: str = ""
+    pulled_at: str = ""
+    firmware: str = ""
+    anonymised: bool = False
+
+
+@dataclass
+class FieldLog:
+    """Whole records, oldest first; holes in their sequence are what the box lost or overwrote."""
+
+    origin: Origin = Origin()
+    trace: list[bytes] = field(default_factory=list)
+    ledger: list[bytes] = field(default_factory=list)
+
+
+def read_log(path: Path) -> FieldLog:
+    """A log, or the image of a trace's or ledger's partition as `console trace` saves it.
+
+    Raises NoLog.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            return _read_zip(path)
+        if path.stat().st_size > RING_BYTES_MAX:
+            raise NoLog(f"{path}: neither a log nor the image of a ring; pull the log anew")
+        return from_ring(path.read_bytes(), Origin(source=str(path)))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise NoLog(f"{path}: cannot be read: {error}; name another file") from None
+
+
+def from_ring(image: bytes, origin: Origin) -> FieldLog:
+    """The log of a ring's sectors: its trace, or its ledger. Raises NoLog."""
+    if not image or len(image) % SECTOR:
+        raise NoLog(
+            f"{origin.source}: neither a log nor a ring ({len(image)} bytes are no sectors of "
+            f"{SECTOR}); pull the log anew"
+        )
+    try:
+        contents = read_image(image, lambda what, done, total: None, longest=LENGTH_MAX)
+    except NoLedger as error:
+        raise NoLog(f"{origin.source}: no ring: {error}; name another file") from None
+    records = [stored.data for stored in contents.stored if not stored.flips]
+    if records and records[0][1] & 0x3F == BATCH:
+        return FieldLog(origin, trace=records)
+    return FieldLog(origin, ledger=records)
+
+
+def write_log(path: Path, log: FieldLog) -> None:
+    """Writes the whole file or leaves what was there."""
+    part = path.with_name(path.name + ".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
+        info = {"format": FORMAT, **asdict(log.origin)}
+        members = {_INFO: json.dumps(info, indent=1).encode(), _TRACE: b"".join(log.trace)}
+        if log.ledger:
+            members[_LEDGER] = b"".join(log.ledger)
+        for name, data in members.items():
+            file.writestr(zipfile.ZipInfo(name, _MADE), data, zipfile.ZIP_DEFLATED, 6)
+    write_whole(path, part.read_bytes(), 0o600)
+    part.unlink()
+
+
+def join(older: FieldLog, newer: FieldLog) -> FieldLog:
+    """Two pulls of one box as one log. Raises NoLog if they are of different boxes."""
+    if older.origin.serial != newer.origin.serial:
+        raise NoLog(
+            f"the logs are of {older.origin.serial or 'nobody'} and "
+            f"{newer.origin.serial or 'nobody'}; join logs of one box"
+        )
+    return FieldLog(
+        newer.origin, _joined(older.trace, newer.trace), _joined(older.ledger, newer.ledger)
+    )
+
+
+def _joined(older: list[bytes], newer: list[bytes]) -> list[bytes]:
+    if not older or not newer:
+        return older or newer
+    first = _sequence(newer[0])
+    return [record for record in older if _sequence(record) < first] + newer
+
+
+def _sequence(record: bytes) -> int:
+    return int.from_bytes(record[2:6], "little")
+
+
+def _read_zip(path: Path) -> FieldLog:
+    with zipfile.ZipFile(path) as file:
+        names = file.namelist()
+        if _INFO not in names or _TRACE not in names:
+            raise NoLog(f"{path}: a ZIP without {_INFO} and {_TRACE}; pull the log anew")
+        for member in file.infolist():
+            if member.file_size > MEMBER_BYTES_MAX:
+                raise NoLog(f"{path}: {member.filename} is larger than any log; pull it anew")
+        origin = _origin(path, file.read(_INFO))
+        trace = _records(path, _TRACE, file.read(_TRACE))
+        ledger = _records(path, _LEDGER, file.read(_LEDGER)) if _LEDGER in names else []
+    return FieldLog(origin, trace, ledger)
+
+
+def _origin(path: Path, data: bytes) -> Origin:
+    try:
+        info: dict[str, Any] = json.loads(data)
+        version = info.pop("format")
+        if version != FORMAT:
+            raise NoLog(f"{path}: a log of format {version}; update this tool")
+        return Origin(**info)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise NoLog(f"{path}: {_INFO} is damaged; pull the log anew") from None
+
+
+def _records(path: Path, name: str, data: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    for record in split(data):
+        if isinstance(record, Torn):
+            raise NoLog(f"{path}: {name} is damaged at byte {record.offset}; pull the log anew")
+        found.append(record.data)
+    return found
