@@ -21,7 +21,7 @@ WATCHED = 60  # bytes of the watches
 class Lane:
     """A core in the state of a snapshot. `decided` is what DECIDED entries are compared with."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.state = engine.State()
         self.decided = 0
         self.event = [0] * events.MAX_FIELDS
@@ -29,7 +29,7 @@ class Lane:
         self._step = bytearray(15)
         self._payload = bytearray(256)
 
-    def restore(self, snapshot):
+    def restore(self, snapshot: bytes) -> None:
         """Takes over a snapshot, docs/SPEC.md. Raises ValueError if it is none of this core."""
         self.state = state = engine.State()
         self.decided = 0
@@ -46,15 +46,15 @@ class Lane:
         at = _leases(state.leases, snapshot, at)
         widths = fields.layout(memory.LASTING) + fields.layout(memory.FLEETING)
         if fields.size(widths) != len(snapshot) - at:
-            raise ValueError("the state has %d bytes, that of this core %d"
-                             % (len(snapshot) - at, fields.size(widths)))
+            size = fields.size(widths)
+            raise ValueError(f"the state has {len(snapshot) - at} bytes, that of this core {size}")
         names = fields.names(memory.LASTING) + fields.names(memory.FLEETING)
         values = [0] * len(names)
         fields.unpack_into(values, 0, widths, snapshot, at, len(snapshot))
         for index in range(len(names)):
             setattr(state, names[index], values[index])
 
-    def take(self, now, packed):
+    def take(self, now: int, packed: bytes):  # type: ignore[no-untyped-def]
         """One event; returns the core's decisions, none while it is frozen."""
         event = self.event
         events.unpack_into(event, packed, 0, len(packed))
@@ -74,14 +74,14 @@ class Lane:
                 self.decided = crc32(memoryview(self._payload)[:length], self.decided)
         return taken
 
-    def _note(self, kind, value):
+    def _note(self, kind: int, value: int) -> None:
         state = self.state
         pack_into("<BIIBHHB", self._step, 0, kind, value, state.refusals, state.limit_ma >> 16,
                   state.limit_ma & 0xFFFF, state.due & 0xFFFF, state.due >> 16 & 0xFF)
         self.decided = crc32(self._step, self.decided)
 
 
-def _rest(snapshot, at):
+def _rest(snapshot: bytes, at: int):  # type: ignore[no-untyped-def]
     length = snapshot[at]
     if length == NONE:
         return None, at + 1
@@ -89,7 +89,7 @@ def _rest(snapshot, at):
     return bytes(snapshot[at + 1 : end]), end
 
 
-def _leases(table, snapshot, at):
+def _leases(table: bytearray, snapshot: bytes, at: int) -> int:
     while snapshot[at] != NONE:
         slot = snapshot[at] * leases.SIZE
         table[slot : slot + leases.SIZE] = snapshot[at + 1 : at + 1 + leases.SIZE]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from wallbox.store.record import BATCH, unpack
 from wallbox.store.trace import events as entries
 
-from host.replay.lane import DECIDED, MARKS, SNAPSHOT
+from host.replay.lane import MARKS, SNAPSHOT
 
 _LAST = 0x80
 
