@@ -259,6 +259,25 @@ def test_a_broker_that_is_not_there_is_said_once_and_tried_again(operator, mosqu
     assert operator.codes().count("refused") == 1
 
 
+def test_a_rush_of_statuses_keeps_no_record_waiting(operator, box, monkeypatch):
+    """The network goes on while the database works; of messages that nobody keeps, some go by."""
+    monkeypatch.setattr("host.collect.collector.QUEUE_MESSAGES_MAX", 30)
+    sent = Ledger(KEY).registers(5)
+    held = threading.Event()
+    collector = operator.collector()
+    keep = collector._keeper.keep
+    collector._keeper.keep = lambda taken: held.wait(30) and keep(taken)
+    with collector:
+        assert collector.wait_connected(10)
+        for number in range(300):
+            box.client.publish(f"wallbox/{SERIAL}/status", f'{{"uptime_ms":{number}}}')
+        wait_until(lambda: collector.counters.passed_over > 100)
+        box.send(*sent)
+        held.set()
+        wait_until(lambda: box.acknowledged == 5)
+    assert operator.stored() == expected(sent)
+
+
 def test_an_error_of_our_own_ends_it_loudly(operator, box, monkeypatch):
     def broken(*_):
         raise AssertionError("a bug")

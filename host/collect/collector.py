@@ -38,6 +38,7 @@ class Counters:
     repeated: int = 0
     refused: int = 0
     acknowledged: int = 0
+    passed_over: int = 0  # messages of QoS 0 for which there was no time
 
 
 __all__ = ("BrokerSettings", "Collector", "Counters")
@@ -204,10 +205,13 @@ class Collector:
         self.active_at = time.monotonic()
         while not self._stopping.is_set() and not self._away:
             try:
-                self._messages.put((self._connection, message), timeout=_POLL_S)
+                self._messages.put((self._connection, message), timeout=_POLL_S * message.qos)
                 return
-            except queue.Full:  # the network waits for the database
-                continue
+            except queue.Full:
+                if not message.qos:  # a status, of which no broker keeps back any; another comes
+                    self.counters.passed_over += 1
+                    return
+                # the network waits for the database
 
     # the database's thread
 
