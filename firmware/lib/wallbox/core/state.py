@@ -93,6 +93,7 @@ class State:
         self.mode = 2  # not told by the operator: as configured
         self.leases = bytearray(leases.SLOTS * leases.SIZE)
         self.lease = [0] * 6  # of the slot that was looked at last
+        self.lease_slots = leases.SLOTS  # behind these, all are free
         if not durable:
             self._begin_fleeting()
 

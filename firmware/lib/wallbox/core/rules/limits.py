@@ -73,7 +73,7 @@ def recall(state, fact, utc_s: int, quality: int) -> None:
             for index in range(6):
                 state.lease[index] = fact[2 + index]
             if slot >= 0:
-                leases.put(state.leases, slot, state.lease)
+                _put(state, slot)
         elif slot >= 0 and fact[1] == _ENDED:
             leases.end(state.leases, slot, state.lease)
         elif slot >= 0 and (fact[1] == _TAKEN_BACK or _same(state.lease, fact, 2)):
@@ -120,6 +120,11 @@ def _gives_way(state, event, now: int) -> bool:
     return event[4] <= utc_s and from_utc_s <= utc_s
 
 
+def _put(state, slot: int) -> None:
+    leases.put(state.leases, slot, state.lease)
+    state.lease_slots = max(state.lease_slots, slot + 1)
+
+
 def _prefer(state, out: list) -> None:
     out.append(
         (decisions.PREFERENCE, state.opt_out, state.session_override, state.session_flags)
@@ -141,7 +146,7 @@ def _take(state, event, now: int, out: list) -> None:
         slot = _end_one(state, event, now, out)
     for index in range(6):
         lease[index] = event[1 + index]
-    leases.put(state.leases, slot, lease)
+    _put(state, slot)
     out.append(_fact(_SET, lease, 0, 0))
     if before and before[leases.SOURCE] >= GRID:
         _tell(state, _REPLACED, before, out)
@@ -207,10 +212,13 @@ def _gather(state, now: int, out: list) -> None:
     limits[THERMAL] = state.thermal_limit_ma
     state.lease_due = NEVER
     table = state.leases
-    for slot in range(leases.SLOTS):
-        if table[slot * leases.SIZE]:  # at each step, and mostly all are free
+    used = 0
+    for slot in range(state.lease_slots):  # at each step, and mostly there is none
+        if table[slot * leases.SIZE]:
             leases.get(table, slot, state.lease)
             _apply(state, slot, state.lease, now, out)
+            used = slot + 1
+    state.lease_slots = used
     if state.session_flags != state.session_flags_told and state.session_phase == OPEN:
         _prefer(state, out)
     state.session_flags_told = state.session_flags
