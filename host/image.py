@@ -112,10 +112,9 @@ def _compiled(source: bytes, name: str) -> bytes:
         return output.read_bytes()
 
 
-def core_hash(tree: Path = FIRMWARE) -> bytes:
-    """8 bytes that name the rules of `tree`: of the names and contents of `wallbox/core/`."""
+def core_hash(core: Path = FIRMWARE / "lib" / "wallbox" / "core") -> bytes:
+    """8 bytes that name the rules: of the names and contents of the files of `wallbox/core/`."""
     digest = hashlib.sha256()
-    core = tree / "lib" / "wallbox" / "core"
     for path in sorted(core.rglob("*.py")):
         source = path.read_bytes()
         digest.update(f"{path.relative_to(core).as_posix()} {len(source)}\n".encode() + source)
@@ -124,7 +123,8 @@ def core_hash(tree: Path = FIRMWARE) -> bytes:
 
 def _version(source: bytes, tree: Path) -> bytes:
     """version.py with the hash of the core in it."""
-    return source.replace(b"CORE = bytes(8)", b"CORE = " + repr(core_hash(tree)).encode())
+    core = tree / "lib" / "wallbox" / "core"
+    return source.replace(b"CORE = bytes(8)", b"CORE = " + repr(core_hash(core)).encode())
 
 
 def firmware_files(tree: Path = FIRMWARE, board: str = "wroom32") -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""One core that plays entries of a trace again. Runs on CPython, on MicroPython and on the box.
+"""One core that plays entries of a trace again. Runs on CPython, on MicroPython and on the chip.
 
 What the box sealed it is compared with: the CRC-32 of all decisions since the last snapshot
 (with refusals, limit and due time of each step), and the whole state at the next snapshot.
@@ -6,9 +6,6 @@ What the box sealed it is compared with: the CRC-32 of all decisions since the l
 
 from binascii import crc32
 from struct import pack_into
-
-from wallbox.core import decisions, engine, events, fields, leases
-from wallbox.core import state as memory
 
 SNAPSHOT = 0xF0
 DECIDED = 0xF1
@@ -21,17 +18,30 @@ WATCHED = 60  # bytes of the watches
 class Lane:
     """A core in the state of a snapshot. `decided` is what DECIDED entries are compared with."""
 
-    def __init__(self) -> None:
-        self.state = engine.State()
+    def __init__(self, core, layout: str = ""):  # type: ignore[no-untyped-def]
+        """core: a package with engine, events, decisions, fields, leases and state, imported.
+
+        layout: the fields of the state in the snapshots; empty: those of the core.
+        """
+        self.core = core
+        memory = core.state
+        own = memory.LASTING + "," + memory.FLEETING
+        self.names = core.fields.names(own)
+        self._recorded = core.fields.names(layout or own)
+        self._widths = core.fields.layout(layout or own)
+        self._size = core.fields.size(self._widths)
+        self._known = [name for name in self._recorded if name in self.names]
+        self.state = core.engine.State()
         self.decided = 0
-        self.event = [0] * events.MAX_FIELDS
+        self.event = [0] * core.events.MAX_FIELDS
         self.frozen = False  # the ledger takes nothing: the box asks its core no more
+        self.unknown = 0  # events that this core does not know
         self._step = bytearray(15)
         self._payload = bytearray(256)
 
     def restore(self, snapshot: bytes) -> None:
-        """Takes over a snapshot, docs/SPEC.md. Raises ValueError if it is none of this core."""
-        self.state = state = engine.State()
+        """Takes over a snapshot, docs/SPEC.md. Raises ValueError if it is none of this lay-out."""
+        self.state = state = self.core.engine.State()
         self.decided = 0
         self.frozen = False
         if len(snapshot) < 2 + MARKS + WATCHED + 3 or snapshot[0] != FORMAT:
@@ -43,42 +53,75 @@ class Lane:
                 at += 5
         state.identity, at = _rest(snapshot, at)
         state.digest, at = _rest(snapshot, at)
-        at = _leases(state.leases, snapshot, at)
-        widths = fields.layout(memory.LASTING) + fields.layout(memory.FLEETING)
-        if fields.size(widths) != len(snapshot) - at:
-            size = fields.size(widths)
-            raise ValueError(f"the state has {len(snapshot) - at} bytes, that of this core {size}")
-        names = fields.names(memory.LASTING) + fields.names(memory.FLEETING)
-        values = [0] * len(names)
-        fields.unpack_into(values, 0, widths, snapshot, at, len(snapshot))
-        for index in range(len(names)):
-            setattr(state, names[index], values[index])
+        at = self._take_leases(state.leases, snapshot, at)
+        if self._size != len(snapshot) - at:
+            had = len(snapshot) - at
+            raise ValueError("the state has %d bytes, that of this core %d" % (had, self._size))
+        self.fill(state, snapshot, at)
+
+    def fill(self, state, snapshot: bytes, at: int) -> None:  # type: ignore[no-untyped-def]
+        """The fields of the tables; those that this core does not have are left."""
+        values = [0] * len(self._recorded)
+        self.core.fields.unpack_into(values, 0, self._widths, snapshot, at, len(snapshot))
+        for index in range(len(values)):
+            if self._recorded[index] in self._known:
+                setattr(state, self._recorded[index], values[index])
+
+    def differing(self, state) -> list:  # type: ignore[no-untyped-def, type-arg]
+        """The names of all that `state`, of the same core, has otherwise than the lane's."""
+        mine = self.state
+        found = [name for name in self._known if getattr(mine, name) != getattr(state, name)]
+        for name in ("identity", "digest", "watches", "leases"):
+            if getattr(mine, name) != getattr(state, name):
+                found.append(name)
+        return found
 
     def take(self, now: int, packed: bytes):  # type: ignore[no-untyped-def]
         """One event; returns the core's decisions, none while it is frozen."""
         event = self.event
-        events.unpack_into(event, packed, 0, len(packed))
+        try:
+            self.core.events.unpack_into(event, packed, 0, len(packed))
+        except ValueError:
+            self.unknown += 1
+            return ()
+        return self.step(now)
+
+    def step(self, now: int):  # type: ignore[no-untyped-def]
+        """What is in `event`."""
         if self.frozen:
             return ()
-        taken = engine.step(self.state, event, now)
-        if event[0] == events.LEDGER and event[3]:
+        event, core = self.event, self.core
+        taken = core.engine.step(self.state, event, now)
+        if event[0] == core.events.LEDGER and event[3]:
             self.frozen = True
         self._note(0, 0)
         for decision in taken:
             kind = decision[0]
-            if kind >= decisions.LEVELS:
+            if kind >= core.decisions.LEVELS:
                 self._note(kind, decision[1])
             else:
-                length = decisions.pack_into(self._payload, 0, decision)
+                length = core.decisions.pack_into(self._payload, 0, decision)
                 self._note(kind, length)
                 self.decided = crc32(memoryview(self._payload)[:length], self.decided)
         return taken
 
     def _note(self, kind: int, value: int) -> None:
         state = self.state
-        pack_into("<BIIBHHB", self._step, 0, kind, value, state.refusals, state.limit_ma >> 16,
-                  state.limit_ma & 0xFFFF, state.due & 0xFFFF, state.due >> 16 & 0xFF)
+        limit_ma, due = state.limit_ma, state.due
+        pack_into("<BIIBHHB", self._step, 0, kind, value, state.refusals, limit_ma >> 16,
+                  limit_ma & 0xFFFF, due & 0xFFFF, due >> 16 & 0xFF)
         self.decided = crc32(self._step, self.decided)
+
+    def _take_leases(self, table: bytearray, snapshot: bytes, at: int) -> int:
+        size = self.core.leases.SIZE
+        slots = len(table) // size
+        while snapshot[at] != NONE:
+            slot = snapshot[at]
+            if slot >= slots or at + 1 + size >= len(snapshot):
+                raise ValueError("the table of limits in the snapshot is not one")
+            table[slot * size : (slot + 1) * size] = snapshot[at + 1 : at + 1 + size]
+            at += 1 + size
+        return at + 1
 
 
 def _rest(snapshot: bytes, at: int):  # type: ignore[no-untyped-def]
@@ -86,12 +129,6 @@ def _rest(snapshot: bytes, at: int):  # type: ignore[no-untyped-def]
     if length == NONE:
         return None, at + 1
     end = at + 1 + length
+    if end + 1 >= len(snapshot):
+        raise ValueError("the snapshot ends too early")
     return bytes(snapshot[at + 1 : end]), end
-
-
-def _leases(table: bytearray, snapshot: bytes, at: int) -> int:
-    while snapshot[at] != NONE:
-        slot = snapshot[at] * leases.SIZE
-        table[slot : slot + leases.SIZE] = snapshot[at + 1 : at + 1 + leases.SIZE]
-        at += 1 + leases.SIZE
-    return at + 1

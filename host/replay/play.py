@@ -2,39 +2,168 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from binascii import crc32
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import ModuleType
+from typing import Any
 
+from host.replay.fast_lane import FastLane
 from host.replay.lane import DECIDED, Lane
 from host.replay.segments import Entry, Segment
 
-Decision = tuple[int, ...]
-Hear = Callable[[Entry, list[Decision], Lane], None]
+Hear = Callable[[Entry, Any, Lane], None]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What was compared (`decisions` or `state`), and the entries since both agreed last."""
+    """Where a segment comes to something else. `what`: decisions, state or snapshot.
+
+    `segment` is the sequence of its first record. `index`: of the entry at which it showed, and
+    `since`: of the first one after both agreed last. `fields`: what differs at the next snapshot.
+    """
 
     what: str
-    at: Entry
-    since: int  # index in the segment's entries
+    segment: int
+    index: int
+    since: int
+    fields: tuple[str, ...] = ()
+    reason: str = ""
 
 
-def play(segment: Segment, lane: Lane, hear: Hear | None = None) -> Iterator[Difference]:
-    """Plays one segment; differences of its decisions. Raises ValueError as Lane.restore does.
+@dataclass
+class Checked:
+    """What was compared, and what could not be."""
 
-    hear(entry, decisions, lane) is called after each event.
+    segments: int = 0
+    events: int = 0
+    decisions: int = 0  # sealed sums of decisions
+    states: int = 0  # whole states
+    readings: int = 0
+    unknown: int = 0  # events that the core does not know
+    frozen: int = 0  # events while the ledger took nothing, of which nothing can be compared
+    holes: int = 0  # segments behind which the trace tears
+
+    def add(self, other: Checked) -> None:
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass
+class Played:
+    """What came of some segments. `digests`, if wanted: (segment, decisions, state) of each."""
+
+    checked: Checked = field(default_factory=Checked)
+    differences: list[Difference] = field(default_factory=list)
+    digests: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class Lanes:
+    """One core, with a lane for each lay-out of the state that a log has snapshots in.
+
+    layouts: fields by the hash of the core that wrote them; unknown ones are taken as the core's.
     """
+
+    def __init__(
+        self, core: ModuleType, layouts: Mapping[bytes, str], kind: type[Lane] = FastLane
+    ) -> None:
+        self.core = core
+        self._layouts = layouts
+        self._kind = kind
+        self._lanes: dict[str, Lane] = {}
+
+    def of(self, segment: Segment) -> Lane:
+        layout = self._layouts.get(segment.core, "")
+        if layout not in self._lanes:
+            self._lanes[layout] = self._kind(self.core, layout)
+        return self._lanes[layout]
+
+
+def play(
+    segments: Iterable[Segment], lanes: Lanes, on: bool = False, digests: bool = False
+) -> Played:
+    """Plays segments up to the first difference, or, if `on`, all of them."""
+    played = Played()
+    before: Segment | None = None
+    doubt: Difference | None = None
+    for segment in segments:
+        lane = lanes.of(segment)
+        mine, comparable = lane.state, segment.follows and not lane.frozen
+        try:
+            lane.restore(segment.snapshot)
+        except ValueError as error:
+            if before is not None:
+                _close(played, before, doubt, None)
+            before = None
+            unreadable = Difference("snapshot", segment.first.sequence, 0, 0, (), str(error))
+            played.differences.append(unreadable)
+            continue
+        if before is not None:
+            _close(played, before, doubt, lane.differing(mine) if comparable else None)
+            played.checked.holes += not segment.follows
+        if played.differences and not on:
+            return played
+        before = segment
+        doubt = _play_one(segment, lane, played.checked)
+        if digests and segment.entries:
+            played.digests.append((segment.first.sequence, lane.decided, state_digest(lane)))
+    if before is not None:
+        _close(played, before, doubt, None)
+    return played
+
+
+def hear(segment: Segment, lane: Lane, told: Hear, until: int | None = None) -> None:
+    """Plays one segment, up to entry `until`, and tells of each event. Raises ValueError."""
     lane.restore(segment.snapshot)
-    agreed = 0
-    for index, entry in enumerate(segment.entries):
-        if entry.kind != DECIDED:
-            taken = lane.take(entry.now, entry.data)
-            if hear:
-                hear(entry, list(taken), lane)
-        elif not lane.frozen:
-            if int.from_bytes(entry.data[1:5], "little") != lane.decided:
-                yield Difference("decisions", entry, agreed)
-                return
-            agreed = index + 1
+    for entry in segment.entries[:until]:
+        if entry.data[0] != DECIDED:
+            told(entry, lane.take(entry.now, entry.data), lane)
+
+
+def state_digest(lane: Lane) -> int:
+    """CRC-32 of the packed state and the limits for a time."""
+    buffer = bytearray(lane.core.engine.STATE_SIZE)
+    lane.core.engine.pack(lane.state, buffer)
+    return crc32(lane.state.leases, crc32(buffer))
+
+
+def _play_one(segment: Segment, lane: Lane, checked: Checked) -> Difference | None:
+    checked.segments += bool(segment.entries)
+    take, reading = lane.take, lane.core.events.METER_READING
+    since = compared = events = readings = 0
+    unknown = lane.unknown
+    doubt: Difference | None = None
+    for index, (_sequence, _boot, now, _utc, _quality, data) in enumerate(segment.entries):
+        kind = data[0]
+        if kind != DECIDED:
+            take(now, data)
+            events += 1
+            readings += kind == reading
+            checked.frozen += lane.frozen
+        elif doubt is None and not lane.frozen:
+            if int.from_bytes(data[1:5], "little") == lane.decided:
+                compared += 1
+                since = index + 1
+            else:
+                doubt = Difference("decisions", segment.first.sequence, index, since)
+    checked.events += events
+    checked.readings += readings
+    checked.decisions += compared
+    checked.unknown += lane.unknown - unknown
+    return doubt
+
+
+def _close(
+    played: Played, segment: Segment, doubt: Difference | None, differing: list[str] | None
+) -> None:
+    """At its end: what differs from the next snapshot; None if that cannot be compared."""
+    if differing is not None:
+        played.checked.states += 1
+    if doubt is not None:
+        played.differences.append(replace(doubt, fields=tuple(differing or ())))
+    elif differing:
+        end = len(segment.entries)
+        sealed = (at for at in range(end - 1, -1, -1) if segment.entries[at].data[0] == DECIDED)
+        since = next(sealed, -1) + 1
+        sequence = segment.first.sequence
+        played.differences.append(Difference("state", sequence, end, since, tuple(differing)))

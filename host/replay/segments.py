@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from wallbox.store.record import BATCH, unpack
-from wallbox.store.trace import events as entries
+from wallbox.store.record import BATCH, PAYLOAD_AT, TAIL
 
 from host.replay.lane import MARKS, SNAPSHOT
 
 _LAST = 0x80
+_ENTRY = 3  # bytes before the event: delta_ms u16, length u8
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a batch. `data` is the packed event, DECIDED or a piece of a snapshot.
 
     `now`: ms since boot `boot`. `utc_s`: 0 = unknown; `quality` is an index into QUALITY.
@@ -58,14 +58,49 @@ class Segment:
 
 def read_entries(records: Iterable[bytes]) -> Iterator[Entry]:
     """All entries of whole records in their order. Records of other kinds are passed over."""
+    number = int.from_bytes
     for data in records:
-        sequence, kind, quality, boot, begin_ms, utc_s, payload = unpack(data)
-        if kind != BATCH:
+        if data[1] & 0x3F != BATCH:
             continue
-        for now, content in entries(payload, begin_ms):
-            if content:
+        sequence, boot = number(data[2:6], "little"), number(data[6:8], "little")
+        now = begin_ms = number(data[8:13], "little")
+        utc_s, quality = number(data[13:17], "little"), data[1] >> 6
+        at, end = PAYLOAD_AT, len(data) - TAIL
+        while at + _ENTRY <= end:
+            now += data[at] | data[at + 1] << 8
+            begin = at + _ENTRY
+            at = begin + data[at + 2]
+            if at > end:
+                break
+            if at > begin:
                 at_s = utc_s + (now - begin_ms) // 1000 if utc_s else 0
-                yield Entry(sequence, boot, now, at_s, quality, bytes(content))
+                yield Entry(sequence, boot, now, at_s, quality, data[begin:at])
+
+
+def begins_segment(record: bytes) -> bool:
+    """Whether a record's first entry is the first piece of a snapshot, as the box writes it."""
+    return (
+        len(record) > PAYLOAD_AT + TAIL + _ENTRY + 2
+        and record[1] & 0x3F == BATCH
+        and record[PAYLOAD_AT + _ENTRY] == SNAPSHOT
+        and record[PAYLOAD_AT + _ENTRY + 1] & ~_LAST == 0
+    )
+
+
+def snapshot_end(records: Sequence[bytes], at: int) -> int:
+    """Behind the last record of the whole snapshot that begins at `at`; 0 if none does."""
+    number = 0
+    while at < len(records) and len(records[at]) >= PAYLOAD_AT + TAIL + _ENTRY + 2:
+        record = records[at]
+        piece = record[PAYLOAD_AT + _ENTRY + 1]
+        if record[1] & 0x3F != BATCH or record[PAYLOAD_AT + _ENTRY] != SNAPSHOT:
+            return 0
+        if piece & ~_LAST != number:
+            return 0
+        at, number = at + 1, number + 1
+        if piece & _LAST:
+            return at
+    return 0
 
 
 def read_segments(records: Iterable[bytes]) -> Iterator[Segment]:
@@ -74,32 +109,33 @@ def read_segments(records: Iterable[bytes]) -> Iterator[Segment]:
     pieces: list[Entry] = []
     before: Entry | None = None
     for entry in read_entries(records):
-        torn = before is not None and not _continues(before, entry)
+        torn = before is not None and (
+            entry.boot != before.boot or entry.sequence - before.sequence > 1
+        )
         before = entry
         if torn:
             if segment:
                 yield segment
             segment, pieces = None, []
-        if entry.kind == SNAPSHOT:
-            number = entry.data[1]
-            if number & ~_LAST == 0:
-                pieces = []
-            if number & ~_LAST != len(pieces):
-                pieces = []  # the rest of one whose beginning is gone
-                continue
-            pieces.append(entry)
-            if not number & _LAST:
-                continue
-            snapshot = b"".join(piece.data[2:] for piece in pieces)
-            follows = segment is not None and not snapshot[1]
+        if entry.data[0] != SNAPSHOT:
             if segment:
-                yield segment
-            segment, pieces = Segment(snapshot, pieces[0], follows), []
-        elif segment:
-            segment.entries.append(entry)
+                segment.entries.append(entry)
+            continue
+        if len(entry.data) < 2:
+            continue
+        number = entry.data[1]
+        if number & ~_LAST == 0:
+            pieces = []
+        if number & ~_LAST != len(pieces):
+            pieces = []  # the rest of one whose beginning is gone
+            continue
+        pieces.append(entry)
+        if not number & _LAST:
+            continue
+        snapshot = b"".join(piece.data[2:] for piece in pieces)
+        follows = segment is not None and snapshot[1:2] == b"\0"
+        if segment:
+            yield segment
+        segment, pieces = Segment(snapshot, pieces[0], follows), []
     if segment:
         yield segment
-
-
-def _continues(before: Entry, entry: Entry) -> bool:
-    return entry.boot == before.boot and entry.sequence - before.sequence <= 1

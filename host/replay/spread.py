@@ -1,0 +1,113 @@
+"""Plays a log on all cores of this machine: pieces of it that begin at a snapshot."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from wallbox.store.record import PAYLOAD_AT
+
+from host.replay.cores import Core
+from host.replay.play import Lanes, Played, play
+from host.replay.segments import Segment, begins_segment, read_segments, snapshot_end
+
+RECORDS_LEAST = 4000  # in a piece; less is not worth a process
+PIECES = 4  # a worker, so that progress shows and none waits long for the others
+_HASH_AT = PAYLOAD_AT + 3 + 2 + 2  # entry, kind and number, format and loss
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of a log for one process. `wanted`: hashes of the cores to be played, None: all."""
+
+    records: Sequence[bytes]
+    core: Core
+    layouts: Mapping[bytes, str]
+    wanted: frozenset[bytes] | None = None
+    on: bool = False
+    digests: bool = False
+
+
+def cores_in(records: Sequence[bytes]) -> dict[bytes, int]:
+    """The hashes of the cores that decided, in the order of the log, each with its segments."""
+    found: dict[bytes, int] = {}
+    for record in records:
+        if begins_segment(record):
+            core = record[_HASH_AT : _HASH_AT + 8]
+            found[core] = found.get(core, 0) + 1
+    return found
+
+
+def segments_of(
+    records: Sequence[bytes], wanted: frozenset[bytes] | None = None
+) -> Iterator[Segment]:
+    """Those whose core is wanted."""
+    for segment in read_segments(records):
+        if wanted is None or segment.core in wanted:
+            yield segment
+
+
+def workers_of(wanted: int | None) -> int:
+    """So many processes: as wanted, else as many as there are cores to use."""
+    if wanted:
+        return wanted
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def play_all(task: Task, workers: int, progress: Progress = lambda part: None) -> Played:
+    """As play() of all of it. Stops at the first difference, unless task.on."""
+    pieces = list(_pieces(task.records, workers))
+    if len(pieces) == 1:
+        return _play(task)
+    tasks = [
+        Task(task.records[begin:end], task.core, task.layouts, task.wanted, task.on, task.digests)
+        for begin, end in pieces
+    ]
+    whole = Played()
+    context = multiprocessing.get_context("spawn" if os.name == "nt" else None)
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting = [pool.submit(_play, one) for one in tasks]
+        for number, one in enumerate(waiting):
+            played = one.result()
+            _add(whole, played)
+            progress((number + 1) / len(waiting))
+            if whole.differences and not task.on:
+                pool.shutdown(cancel_futures=True)
+                return whole
+    return whole
+
+
+def _play(task: Task) -> Played:
+    lanes = Lanes(task.core.load(), task.layouts)
+    return play(segments_of(task.records, task.wanted), lanes, task.on, task.digests)
+
+
+def _add(whole: Played, played: Played) -> None:
+    """A piece ends with the snapshot that the next one begins with; both tell if it is damaged."""
+    whole.checked.add(played.checked)
+    known = {(one.what, one.segment) for one in whole.differences}
+    whole.differences += [one for one in played.differences if (one.what, one.segment) not in known]
+    whole.digests += played.digests
+
+
+def _pieces(records: Sequence[bytes], workers: int) -> Iterator[tuple[int, int]]:
+    """(from, to) of pieces; `to` is behind the snapshot that ends a piece."""
+    size = max(RECORDS_LEAST, len(records) // (workers * PIECES) + 1)
+    begin = 0
+    while workers > 1 and begin + 2 * size < len(records):
+        at, end = begin + size, 0
+        while at < len(records) and not end:
+            at += 1
+            end = snapshot_end(records, at)
+        if not end:
+            break
+        yield begin, end
+        begin = at
+    yield begin, len(records)
