@@ -44,7 +44,7 @@ class FastLane(Lane):
             self.unknown += 1
             return ()
         number = int.from_bytes
-        event = self.event
+        event: list[Any] = self.event
         event[0] = kind
         event[1 : 1 + len(cuts)] = [
             number(packed[a:b], "little", signed=signed) for a, b, signed in cuts

@@ -56,7 +56,7 @@ class Lane:
         at = self._take_leases(state.leases, snapshot, at)
         if self._size != len(snapshot) - at:
             had = len(snapshot) - at
-            raise ValueError("the state has %d bytes, that of this core %d" % (had, self._size))
+            raise ValueError(f"the state has {had} bytes, that of these rules {self._size}")
         self.fill(state, snapshot, at)
 
     def fill(self, state, snapshot: bytes, at: int) -> None:  # type: ignore[no-untyped-def]

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from wallbox.store.record import PAYLOAD_AT
 
@@ -18,14 +20,14 @@ RECORDS_LEAST = 4000  # in a piece; less is not worth a process
 PIECES = 4  # a worker, so that progress shows and none waits long for the others
 _HASH_AT = PAYLOAD_AT + 3 + 2 + 2  # entry, kind and number, format and loss
 
+Result = TypeVar("Result")
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of a log for one process. `wanted`: hashes of the cores to be played, None: all."""
+    """What to play. `wanted`: hashes of the cores that decided, None: all. `on`: to the end."""
 
-    records: Sequence[bytes]
     core: Core
     layouts: Mapping[bytes, str]
     wanted: frozenset[bytes] | None = None
@@ -61,32 +63,42 @@ def workers_of(wanted: int | None) -> int:
     return os.cpu_count() or 1
 
 
-def play_all(task: Task, workers: int, progress: Progress = lambda part: None) -> Played:
-    """As play() of all of it. Stops at the first difference, unless task.on."""
-    pieces = list(_pieces(task.records, workers))
+def spread(
+    records: Sequence[bytes], workers: int, work: Callable[[Sequence[bytes]], Result],
+    progress: Progress = lambda part: None,
+) -> Iterator[Result]:
+    """What `work`, which is handed to other processes, makes of each piece, in their order."""
+    pieces = list(_pieces(records, workers))
     if len(pieces) == 1:
-        return _play(task)
-    tasks = [
-        Task(task.records[begin:end], task.core, task.layouts, task.wanted, task.on, task.digests)
-        for begin, end in pieces
-    ]
-    whole = Played()
+        yield work(records)
+        progress(1.0)
+        return
     context = multiprocessing.get_context("spawn" if os.name == "nt" else None)
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = [pool.submit(_play, one) for one in tasks]
-        for number, one in enumerate(waiting):
-            played = one.result()
-            _add(whole, played)
-            progress((number + 1) / len(waiting))
-            if whole.differences and not task.on:
-                pool.shutdown(cancel_futures=True)
-                return whole
+        waiting = [pool.submit(work, records[begin:end]) for begin, end in pieces]
+        try:
+            for number, one in enumerate(waiting):
+                yield one.result()
+                progress((number + 1) / len(waiting))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def play_all(
+    records: Sequence[bytes], task: Task, workers: int, progress: Progress = lambda part: None
+) -> Played:
+    """As play() of all of it. Stops at the first difference, unless task.on."""
+    whole = Played()
+    for played in spread(records, workers, partial(_play, task), progress):
+        _add(whole, played)
+        if whole.differences and not task.on:
+            break
     return whole
 
 
-def _play(task: Task) -> Played:
+def _play(task: Task, records: Sequence[bytes]) -> Played:
     lanes = Lanes(task.core.load(), task.layouts)
-    return play(segments_of(task.records, task.wanted), lanes, task.on, task.digests)
+    return play(segments_of(records, task.wanted), lanes, task.on, task.digests)
 
 
 def _add(whole: Played, played: Played) -> None:

@@ -36,15 +36,18 @@ class _Records(Trace):
         self._composed = Chain(key)
         self._composed.previous[:] = self._composed.tag(b"wallbox trace")
 
-    def append(  # type: ignore[no-untyped-def]
-        self, kind, quality, boot, uptime_ms, utc_s, payload, length
-    ):
+    def append(
+        self, kind: int, quality: int, boot: int, uptime_ms: int, utc_s: int, payload: Any,
+        length: int | None = None,
+    ) -> int:
+        assert length is not None
         chain, sequence = self._composed, len(self.kept) + 1
         total = chain.compose(
             kind | quality << 6, sequence, boot, uptime_ms, utc_s, payload, length
         )
         self.kept.append(bytes(chain.record[:total]))
         chain.accept()
+        return sequence
 
 
 class _Box:
