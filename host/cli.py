@@ -20,6 +20,7 @@ JOBS = (
     "host.provisioning.command",
     "host.figures.command",
     "host.bench.command",
+    "host.replay.command",
 )
 
 app = typer.Typer(

@@ -18,6 +18,7 @@ from host.send.progress import bar
 from host.send.verb import verb
 
 if TYPE_CHECKING:
+    from host.send.message import Reply
     from host.send.trace import TraceParts
 
 SECTORS_MAX = 256
@@ -91,6 +92,16 @@ def trace(
     if output.exists():
         fail(f"{output}: exists; name another file, or move it away", EXIT_UNUSABLE)
     parts = TraceParts(first, count)
+    reply = fetch(order, parts)
+    missing = parts.holes()
+    _write(output, parts.data())
+    order.tell(reply, bytes=parts.received, missing_sectors=sum(n for _, n in missing))
+    if missing:
+        fail(f"{output}: {len(missing)} holes are left; ask for their sectors", EXIT_NO_ANSWER)
+
+
+def fetch(order: Order, parts: TraceParts) -> Reply:
+    """Asks for the parts, and again for what gets lost; what is still missing then, they tell."""
     with bar("bytes", len(parts.data()), order.as_json) as set_done:
 
         def take(payload: bytes) -> None:
@@ -104,11 +115,7 @@ def trace(
                 if not reply.done:
                     order.finish(reply)
                 _wait(order, parts, start + sectors)
-    missing = parts.holes()
-    _write(output, parts.data())
-    order.tell(reply, bytes=parts.received, missing_sectors=sum(n for _, n in missing))
-    if missing:
-        fail(f"{output}: {len(missing)} holes are left; ask for their sectors", EXIT_NO_ANSWER)
+    return reply
 
 
 def reboot(

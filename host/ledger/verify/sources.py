@@ -57,7 +57,7 @@ def read_file(source: str, progress: Progress) -> Contents:
     except OSError as error:
         raise Unusable(f"{source}: cannot be read: {error.strerror}") from None
     base = 0
-    found = _partition(image)
+    found = partition_of(image)
     if found is not None:
         base, size = found
         if base + size > len(image):
@@ -101,8 +101,8 @@ def read_database(
             yield read_box(connection, one, progress), broken
 
 
-def _partition(image: bytes) -> tuple[int, int] | None:
-    """Offset and size of the ledger by a whole flash's partition table; None: there is none."""
+def partition_of(image: bytes, wanted: str = "ledger") -> tuple[int, int] | None:
+    """Offset and size of a partition by a whole flash's table; None: there is none."""
     for number in range(_ENTRIES_MAX):
         at = _TABLE_AT + number * _ENTRY.size
         if at + _ENTRY.size > len(image):
@@ -110,7 +110,7 @@ def _partition(image: bytes) -> tuple[int, int] | None:
         magic, _, _, offset, size, name, _ = _ENTRY.unpack_from(image, at)
         if magic != _ENTRY_MAGIC:
             return None
-        if name.rstrip(b"\0") == b"ledger":
+        if name.rstrip(b"\0") == wanted.encode():
             return offset, size
     return None
 
