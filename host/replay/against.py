@@ -174,12 +174,12 @@ class _Pair:
         return taken
 
     def _stepped(self, now: int) -> list[Any]:
-        """A step of the other rules; where the base's contactor moves not with it, it obeys."""
-        other = self.other
+        """A step of the other rules. Their contactor obeys; if both move, as was recorded."""
+        other, base = self.other, self.base.state
         taken = list(other.step(now))
-        if other.state.contactor != other.state.contactor_closed and (
-            other.state.contactor != self.base.state.contactor
-        ):
+        wanted = other.state.contactor
+        both = base.contactor == wanted != base.contactor_closed
+        if wanted != other.state.contactor_closed and not both:
             other.event[0] = other.core.events.CONTACTOR
             other.event[1] = other.state.contactor
             taken += other.step(now)
