@@ -24,13 +24,16 @@ class Lane:
         layout: the fields of the state in the snapshots; empty: those of the core.
         """
         self.core = core
-        memory = core.state
-        own = memory.LASTING + "," + memory.FLEETING
-        self.names = core.fields.names(own)
-        self._recorded = core.fields.names(layout or own)
-        self._widths = core.fields.layout(layout or own)
-        self._size = core.fields.size(self._widths)
-        self._known = [name for name in self._recorded if name in self.names]
+        fields, memory = core.fields, core.state
+        self.names = fields.names(memory.LASTING) + fields.names(memory.FLEETING)
+        self._recorded = self._known = self.names
+        if layout:
+            self._recorded = fields.names(layout)
+            self._known = [name for name in self._recorded if name in self.names]
+            self._widths = fields.layout(layout)
+        else:
+            self._widths = fields.layout(memory.LASTING) + fields.layout(memory.FLEETING)
+        self._size = fields.size(self._widths)
         self.state = core.engine.State()
         self.decided = 0
         self.event = [0] * core.events.MAX_FIELDS
@@ -64,7 +67,7 @@ class Lane:
         values = [0] * len(self._recorded)
         self.core.fields.unpack_into(values, 0, self._widths, snapshot, at, len(snapshot))
         for index in range(len(values)):
-            if self._recorded[index] in self._known:
+            if self._known is self._recorded or self._recorded[index] in self._known:
                 setattr(state, self._recorded[index], values[index])
 
     def differing(self, state) -> list:  # type: ignore[no-untyped-def, type-arg]

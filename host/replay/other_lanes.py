@@ -106,6 +106,8 @@ def _lay_out(folder: Path, core: Core, compiled: bool) -> None:
 def _script(frames_at: str) -> str:
     modules = ", ".join(one for one in MODULES if one not in ("refusals", "clock"))
     return (
+        "import gc\n"
+        "gc.threshold(4096)\n"  # else importing tears the heap to pieces
         "import wallbox.core as core\n"
         f"from wallbox.core import {modules}\n"
         "from host.replay.lane_run import run\n"

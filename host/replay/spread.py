@@ -38,8 +38,8 @@ class Task:
 def cores_in(records: Sequence[bytes]) -> dict[bytes, int]:
     """The hashes of the cores that decided, in the order of the log, each with its segments."""
     found: dict[bytes, int] = {}
-    for record in records:
-        if begins_segment(record):
+    for at, record in enumerate(records):
+        if begins_segment(record) and snapshot_end(records, at):
             core = record[_HASH_AT : _HASH_AT + 8]
             found[core] = found.get(core, 0) + 1
     return found
