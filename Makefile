@@ -19,6 +19,7 @@ WORKERS ?= 3
 CUTS ?= 50000
 LANE ?= cpython
 SEED ?=
+LOG ?=
 
 .PHONY: help demo test torture check bench size docs golden install clean
 
@@ -49,7 +50,8 @@ docs: $(READY) ## write docs/rules.md anew from what the rules do, and the table
 	@$(BIN)/python -m host.rules
 	@$(BIN)/python -m hw.bench.drawing
 
-golden: $(READY) ## renew tests/golden/, what the core decides of recorded events (ARGS=--record: other events)
+golden: $(READY) ## renew tests/golden/, what the core decides of recorded events (LOG=field.zip adds a log, ARGS=--record: other events)
+	@$(BIN)/python -m tests.golden_field $(LOG)
 	@$(BIN)/python -m tests.golden_logs $(ARGS)
 
 install: $(READY) ## make .venv and install everything into it

@@ -41,7 +41,8 @@ def compared(bench: TracedBench, folder, *planted: tuple[str, str, str]):
 
 
 def test_the_same_rules_decide_the_same(tmp_path):
-    found = compared(charged(90, 20), tmp_path, ("metering", "    bits = 0\n", "    bits = 0  # as it was\n"))
+    planted = ("metering", "    bits = 0\n", "    bits = 0  # as it was\n")
+    found = compared(charged(90, 20), tmp_path, planted)
     assert (found.count, found.lost_wh, found.gained_ms) == (0, 0, 0)
     assert found.events > 100
 

@@ -1,4 +1,4 @@
-"""`wallbox trace pull`: from the console, over MQTT, from flash; joined, and verified if possible."""
+"""`wallbox trace pull`: from the console, over MQTT, from flash; joined, verified if possible."""
 
 # ruff: noqa: F811 - fixtures are imported by name
 

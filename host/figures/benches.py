@@ -11,6 +11,7 @@ from host.figures.mount import mount
 from host.figures.poll import poll
 from host.figures.provision_bench import provision
 from host.figures.publish import publish
+from host.figures.replay_bench import replay
 from host.figures.seal_bench import seal
 from host.figures.tag_bench import tag
 from host.figures.verify_bench import verify
@@ -30,5 +31,6 @@ BENCHES = (
     Bench("imports", "what the MQTT client's code takes from the heap", imports),
     Bench("provision", "from a bare chip to a certified box", provision),
     Bench("verify", "how long the verification of a ledger takes", verify),
+    Bench("replay", "how long the replay of a year takes, and decoding a full trace", replay),
     Bench("hour", "an hour of charging: memory after boot and at peak", hour),
 )

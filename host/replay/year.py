@@ -78,9 +78,9 @@ class _Box:
 class Story:
     """Plays a box minute by minute."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, trace: Trace) -> None:
         box: Any = _Box()
-        self.trace = _Records(key)
+        self.trace = trace
         self.agent = Agent(Inbox(), box, self.trace, box, 1, box)
         self.agent.marks = of_tree().hash + bytes(8)
         self.now = 0
@@ -121,19 +121,16 @@ class Story:
     def _plug(self, plugged: bool) -> None:
         self.send(events.PILOT, events.B if plugged else events.A, 9000, -12_000)
         if plugged:
-            self.minute_of_car()
-
-    def minute_of_car(self) -> None:
-        """It is asked for a reading first, then wants power."""
-        self.send(events.METER_READING, self._register_wh, *(0,) * 7, *(230_000,) * 3, 50_000)
-        self.send(events.PILOT, events.C, 6000, -12_000)
+            self.send(events.METER_READING, self._register_wh, *(0,) * 7, *(230_000,) * 3, 50_000)
+            self.send(events.PILOT, events.C, 6000, -12_000)
 
 
 def record(minutes: int, key: bytes = bytes(range(32))) -> FieldLog:
     """What a box records in so many minutes from its first boot on."""
-    story = Story(key)
+    trace = _Records(key)
+    story = Story(trace)
     for number in range(1, minutes + 1):
         story.minute(number)
     story.agent.flush_trace(story.now)
     core = of_tree()
-    return FieldLog(Origin("YEAR-1", "made"), story.trace.kept, [], {core.hash: core.layout})
+    return FieldLog(Origin("YEAR-1", "made"), trace.kept, [], {core.hash: core.layout})
