@@ -192,3 +192,63 @@ def batch(record: Record) -> list[tuple[int, bytes]]:
         events.append((uptime_ms, record.payload[offset + 3 : offset + 3 + length]))
         offset += 3 + length
     return events
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    lost: int
+    core: bytes
+    configuration: bytes
+    identity: bytes | None
+    digest: bytes | None
+    leases: dict[int, tuple[int, ...]]
+    state: bytes
+
+
+def snapshots(records: list[Record]) -> list[Snapshot]:
+    """All whole ones."""
+    found: list[Snapshot] = []
+    data, due = b"", 0
+    for record in records:
+        for _, entry in batch(record):
+            if entry[0] != 0xF0:
+                continue
+            number = entry[1] & 0x7F
+            if number == 0:
+                data, due = b"", 0
+            if number != due:
+                due = -1
+                continue
+            data += entry[2:]
+            due += 1
+            if entry[1] & 0x80:
+                found.append(snapshot(data))
+                due = -1
+    return found
+
+
+def snapshot(data: bytes) -> Snapshot:
+    assert data[0] == 1
+    offset = 18 + 12 * 5
+    optional: list[bytes | None] = []
+    for _ in range(2):
+        length = data[offset]
+        offset += 1
+        optional.append(None if length == 255 else data[offset : offset + length])
+        offset += 0 if length == 255 else length
+    leases = {}
+    while data[offset] != 255:
+        widths, values, at = (1, 4, 3, 4, 4, 3), [], offset + 1
+        for width in widths:
+            values.append(int.from_bytes(data[at : at + width], "little"))
+            at += width
+        leases[data[offset]] = tuple(values)
+        offset = at
+    return Snapshot(data[1], data[2:10], data[10:18], *optional, leases, data[offset + 1 :])
+
+
+def note(total: int, kind: int, value: int, refusals: int, limit_ma: int, due: int) -> int:
+    """The sum of decisions with one more note."""
+    packed = struct.pack("<BII", kind, value, refusals)
+    packed += struct.pack("<BHHB", limit_ma >> 16, limit_ma & 0xFFFF, due & 0xFFFF, due >> 16 & 255)
+    return zlib.crc32(packed, total)

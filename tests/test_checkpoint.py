@@ -2,11 +2,12 @@
 """
 
 import sys
+import zlib
 
 import pytest
 import wallbox
 from wallbox import checkpoint
-from wallbox.core import engine, events
+from wallbox.core import decisions, engine, events
 from wallbox.store.trace import DECIDED, SNAPSHOT
 
 from host.replay import cores
@@ -14,7 +15,9 @@ from host.replay.lane import Lane
 from host.replay.play import Lanes, play
 from host.replay.segments import read_entries, read_segments
 from hw.sim.flash_faults import PowerCut
+from tests import spec_reader
 from tests.replay_story import MINUTE_MS, TracedBench, charging_story
+from tests.test_agent import KEY
 
 HOUR_MS = 60 * MINUTE_MS
 
@@ -171,3 +174,48 @@ def test_the_agent_s_sum_is_of_every_step_its_refusals_limit_and_due_time():
         finally:
             lane.core.engine.step = step
         assert lane.decided != sealed, field
+
+
+def test_the_reader_of_the_spec_reads_a_snapshot():
+    bench = charging_story()
+    bench.send(events.LEASE, 4, 9, 8000, 0, 1_800_000_000, 6000)
+    bench.minutes(60)
+    records = spec_reader.believed(KEY, b"wallbox trace", bench.trace_image())
+    found = spec_reader.snapshots(records)
+    assert len(found) == len(snapshots(bench)) == 5
+    newest = found[-1]
+    assert newest.core == cores.of_tree().hash and newest.configuration == b"config!!"
+    assert newest.leases == {0: (4, 9, 8000, 0, 1_800_000_000, 6000)}
+    assert (newest.lost, newest.identity, len(newest.state)) == (0, None, engine.STATE_SIZE)
+
+
+def test_the_sum_of_decisions_is_as_the_spec_says(monkeypatch):
+    total = 0
+    steps = []
+    step = engine.step
+
+    def counted(state, event, now):
+        nonlocal total
+        taken = step(state, event, now)
+        last = (state.refusals, state.limit_ma, state.due)
+        total = spec_reader.note(total, 0, 0, *last)
+        for decision in taken:
+            if decision[0] >= decisions.LEVELS:
+                total = spec_reader.note(total, decision[0], decision[1], *last)
+                continue
+            payload = bytearray(256)
+            length = decisions.pack_into(payload, 0, decision)
+            total = spec_reader.note(total, decision[0], length, *last)
+            total = zlib.crc32(payload[:length], total)
+        steps.append(len(taken))
+        return taken
+
+    monkeypatch.setattr(engine, "step", counted)
+    bench = TracedBench()
+    bench.known()
+    bench.charge()
+    bench.minutes(3)
+    records = spec_reader.believed(KEY, b"wallbox trace", bench.trace_image())
+    entries = [entry for record in records for _, entry in spec_reader.batch(record)]
+    sealed = [entry for entry in entries if entry[0] == 0xF1]
+    assert sealed[-1] == b"\xf1" + total.to_bytes(4, "little") and sum(steps) > 10
