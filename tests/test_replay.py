@@ -92,6 +92,8 @@ def test_a_planted_change_is_found_at_its_first_event_with_both_states(field, pl
     assert both, "one of them is followed by a snapshot"
     differing = {name for name, pair in both[0]["states"].items() if pair["differs"]}
     assert differing and {"refusals", "session", "limit_ma"} <= set(both[0]["states"])
+    written = {fact["decision"] for one in later for fact in one["facts"]}
+    assert "INTERVAL" in written, "what the box's ledger has of that time"
     text = wallbox("replay", field, "--rev", planted, "--any-core", "--all", code=1).stdout
     assert "the decisions differ at 2026-09-" in text and "states at" in text
 

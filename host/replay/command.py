@@ -167,7 +167,7 @@ def _played(
         played = play_all(log.trace, task, workers_of(workers), show)
     differences = played.differences if all_of_it else played.differences[:1]
     lanes = Lanes(core.load(), log.layouts)
-    details = [detail_of(log.trace, lanes, one) for one in differences]
+    details = [detail_of(log.trace, lanes, one, log.ledger) for one in differences]
     told = notes(seen, wanted)
     if played.checked.frozen:
         told.append(f"{played.checked.frozen:,} events came while the ledger took nothing: the box "

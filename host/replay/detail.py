@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from wallbox.store.record import PAYLOAD_AT, TAIL
+
 from host.replay import said
 from host.replay.lane import DECIDED, Lane
 from host.replay.play import Difference, Lanes
@@ -39,13 +41,17 @@ class Step:
 
 @dataclass
 class Detail:
-    """`states`: (field, the box's, ours, whether they differ) at the snapshot `compared_at`."""
+    """`states`: (field, the box's, ours, whether they differ) at the snapshot `compared_at`.
+
+    `facts`: what the box's ledger has of the time of the steps, if the log holds it.
+    """
 
     difference: Difference
     at: Entry
     steps: list[Step] = field(default_factory=list)
     states: list[tuple[str, Any, Any, bool]] = field(default_factory=list)
     compared_at: Entry | None = None
+    facts: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         states = {
@@ -55,12 +61,15 @@ class Detail:
         return {
             "what": self.difference.what, **said.moment(self.at), "reason": self.difference.reason,
             "sequence": self.at.sequence, "steps": [step.as_dict() for step in self.steps],
+            "facts": self.facts,
             "states": states,
             "states_at": said.moment(self.compared_at) if self.compared_at else None,
         }  # fmt: skip
 
 
-def explain(records: Sequence[bytes], lanes: Lanes, difference: Difference) -> Detail:
+def explain(
+    records: Sequence[bytes], lanes: Lanes, difference: Difference, ledger: Sequence[bytes] = ()
+) -> Detail:
     """Plays the segment of a difference again, this time with a look at everything."""
     begin = bisect_left(records, difference.segment, key=_sequence)
     following = read_segments(records[begin:])
@@ -79,6 +88,9 @@ def explain(records: Sequence[bytes], lanes: Lanes, difference: Difference) -> D
         if difference.since <= index <= difference.index:
             detail.steps.append(_step(lanes.core, entry, taken, lane))
     del detail.steps[:-EVENTS_MAX]
+    if detail.steps:
+        begin_ms = detail.steps[0].entry.now
+        detail.facts = _facts(lanes.core, ledger, at.boot, begin_ms, at.now)
     if after is not None and difference.fields:
         _compare(detail, lane, after)
     return detail
@@ -93,6 +105,24 @@ def _step(core: ModuleType, entry: Entry, taken: list[said.Decision], lane: Lane
     names = core.refusals.names(state.refusals)
     event = said.event(core, entry.data)
     return Step(entry, event, step_words(core, taken), names, state.limit_ma)
+
+
+def _facts(
+    core: ModuleType, ledger: Sequence[bytes], boot: int, from_ms: int, until_ms: int
+) -> list[dict[str, Any]]:
+    """What the box wrote then."""
+    found = []
+    for data in ledger:
+        if int.from_bytes(data[6:8], "little") != boot:
+            continue
+        if from_ms <= int.from_bytes(data[8:13], "little") <= until_ms:
+            try:
+                fact = core.decisions.unpack(data[1] & 0x3F, data[PAYLOAD_AT:-TAIL])
+            except ValueError:
+                continue
+            if fact and fact[0] < core.decisions.STATE:
+                found.append(said.decision(core, fact))
+    return found[-EVENTS_MAX:]
 
 
 def _compare(detail: Detail, lane: Lane, after: Segment) -> None:

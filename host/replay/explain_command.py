@@ -103,7 +103,7 @@ def _print(told: Answer, lang: str) -> None:
     out.print("before:", style="bold")
     for step in told.steps:
         decided = "; ".join(said.line(one) for one in step.decisions)
-        text = f"  {said.when(step.entry)} {said.line(step.event)}"
+        text = f"  {said.when(step.entry)} {said.short(step.event)}"
         out.print(text + (f" → {decided}" if decided else ""), highlight=False, markup=False,
                   soft_wrap=True)
 

@@ -13,6 +13,7 @@ from host.replay.against import Compared
 from host.replay.detail import Detail
 from host.replay.play import Checked
 
+ROWS_MAX = 200  # of what would have been decided otherwise
 _WHAT = {
     "decisions": "the decisions differ",
     "state": "the decisions agree, the states differ",
@@ -40,6 +41,10 @@ def print_detail(out: Console, detail: Detail) -> None:
         out.print(detail.difference.reason, highlight=False, markup=False)
     if detail.steps:
         out.print(_steps(detail))
+    if detail.facts:
+        out.print("facts that the box wrote then:", highlight=False)
+        for fact in detail.facts:
+            out.print(f"  {said.line(fact)}", highlight=False, markup=False, soft_wrap=True)
     if detail.states and detail.compared_at:
         out.print(_states(detail))
     elif detail.difference.what == "decisions":
@@ -54,7 +59,7 @@ def _steps(detail: Detail) -> Table:
         table.add_column(name, overflow="fold")
     for step in detail.steps:
         decided = "\n".join(said.line(one) for one in step.decisions)
-        words = (said.when(step.entry), said.line(step.event), decided, " ".join(step.refusals))
+        words = (said.when(step.entry), said.short(step.event), decided, " ".join(step.refusals))
         table.add_row(*(escape(word) for word in words), f"{step.limit_ma} mA")
     return table
 
@@ -77,9 +82,8 @@ def print_compared(
     """What other rules would have decided otherwise."""
     if found.otherwise:
         out.print(_otherwise(found, base, other))
-    shown = len(found.otherwise)
-    if found.count > shown:
-        out.print(f"… and {found.count - shown:,} more", highlight=False)
+    if found.count > ROWS_MAX:
+        out.print(f"… and {found.count - ROWS_MAX:,} more; --json lists them", highlight=False)
     out.print(
         f"{found.events:,} events in {found.segments:,} segments: {other} would have decided "
         f"{found.count:,} of them otherwise than {base}", highlight=False, markup=False,
@@ -96,13 +100,13 @@ def _otherwise(found: Compared, base: str, other: str) -> Table:
     table = Table(title="decided otherwise", title_justify="left")
     for name in ("at", "event", base, other):
         table.add_column(escape(name), overflow="fold")
-    for one in found.otherwise:
+    for one in found.otherwise[:ROWS_MAX]:
         sides = (
             (one.base, one.base_refusals, one.limits_ma[0]),
             (one.other, one.other_refusals, one.limits_ma[1]),
         )
         words = (_side(*side) for side in sides)
-        event = said.line(one.event)
+        event = said.short(one.event)
         table.add_row(*(escape(word) for word in (said.when(one.entry), event, *words)))
     return table
 

@@ -43,6 +43,13 @@ def line(told: dict[str, Any]) -> str:
     return " ".join([str(name), *(f"{field}={value}" for field, value in rest)])
 
 
+def short(told: dict[str, Any]) -> str:
+    """An event as a line of text; of a reading, what counts."""
+    if told["event"] != "METER_READING":
+        return line(told)
+    return line({name: told[name] for name in ("event", "register_wh", "power_w")})
+
+
 def moment(entry: Entry) -> dict[str, Any]:
     """When an entry was; `utc` is "" while the box did not know."""
     return {"boot": entry.boot, "now_ms": entry.now, "utc": utc(entry.utc_s, entry.now)}
