@@ -28,13 +28,14 @@ class Survey:
 
 
 def survey(records: Sequence[bytes]) -> Survey:
+    """Of some records, at least one."""
     first, before = 0, 0
     while first < len(records) and not snapshot_end(records, first):
         first += 1
     for entry in read_entries(records[:first]):
         before += entry.data[0] not in (SNAPSHOT, DECIDED)
-    numbers = [int.from_bytes(record[2:6], "little") for record in records]
-    missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+    last, begin = (int.from_bytes(records[at][2:6], "little") for at in (-1, 0))
+    missing = last - begin + 1 - len(records)
     begins, ends = _moment(records[:50]), _moment(records[:-50:-1])
     return Survey(len(records), missing, before, begins, ends, cores_in(records))
 
