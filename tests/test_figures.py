@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from host.cli import app
-from host.figures import append, capacity, figure, mount, wear
+from host.figures import append, capacity, figure, mount, replay_bench, wear
 from host.figures.figure import Figure, on_box
 from host.image import partitions
 from tests.interpreter import ROOT, Interpreter
@@ -130,3 +130,9 @@ def test_appending_keeps_its_frames_off_the_heap(module):
     hot = {name: words[name] for name in FRAMES if name in words}
     assert len(hot) >= 4
     assert max(hot.values()) <= 11, hot
+
+
+def test_the_bench_of_replay_plays_what_it_made():
+    elapsed, used, decoded = replay_bench.replay(minutes=200)
+    assert "200 readings" in elapsed.note
+    assert elapsed.most == 10 and decoded.most == 2 and used.value > 0

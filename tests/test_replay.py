@@ -1,6 +1,7 @@
 """Replay: a log agrees with the rules that decided it, and shows where others come to."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from wallbox.core import events
 from host.cli import app
 from host.image import core_hash, firmware_files
 from host.replay import cores
+from host.replay.detail import explain
 from host.replay.fast_lane import FastLane
 from host.replay.field_log import FieldLog, NoLog, Origin, join, read_log, write_log
 from host.replay.lane import DECIDED, Lane
@@ -96,6 +98,14 @@ def test_a_planted_change_is_found_at_its_first_event_with_both_states(field, pl
     assert "INTERVAL" in written, "what the box's ledger has of that time"
     text = wallbox("replay", field, "--rev", planted, "--any-core", "--all", code=1).stdout
     assert "the decisions differ at 2026-09-" in text and "states at" in text
+
+
+def test_rules_that_fail_are_told_with_the_event(field, folder):
+    core = plant(folder / "broken", "metering", "    bits = 0\n", "    bits = nobody\n")
+    done = wallbox("replay", field, "--rev", core, "--any-core", code=1)
+    assert "the rules fail" in done.stdout and "NameError: name 'nobody'" in done.stdout
+    found = told("replay", field, "--against", core, code=1)
+    assert any("rules failed in" in note for note in found["notes"])
 
 
 def test_one_bit_in_the_box_s_memory_is_found_at_the_next_snapshot(field):
@@ -300,3 +310,23 @@ def _checked(data: bytes) -> bytes:
 
     crc = crc32(data[:-10])
     return data[:-10] + ((crc ^ crc >> 16) & 0xFFFF).to_bytes(2, "little") + data[-8:]
+
+
+def test_no_bytes_in_a_trace_break_the_reader_or_the_player(field, seed):
+    """A wrong firmware, not a wrong bit: records are whole, what is in them is anything."""
+    chance = random.Random(seed)
+    log = read_log(field)
+    lanes = Lanes(cores.of_tree().load(), log.layouts)
+    for _ in range(60):
+        records = list(log.trace)
+        for _ in range(chance.randrange(1, 6)):
+            at = chance.randrange(len(records))
+            data = bytearray(records[at])
+            for _ in range(chance.randrange(1, 9)):
+                data[chance.randrange(17, len(data) - 10)] = chance.randrange(256)
+            records[at] = bytes(data)
+        for _ in range(chance.randrange(3)):
+            del records[chance.randrange(len(records))]
+        found = play(read_segments(records), lanes, on=True)
+        for difference in found.differences:
+            explain(records, lanes, difference, log.ledger).as_dict()

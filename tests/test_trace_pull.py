@@ -89,6 +89,14 @@ def test_what_is_pulled_later_is_put_behind_what_is_there(run, tmp_path):
     assert read_log(tmp_path / "field.zip") == both
 
 
+def test_the_image_of_a_partition_with_the_serial_that_it_does_not_tell(run, tmp_path):
+    (tmp_path / "ring.bin").write_bytes(bench_of(3).trace_image())
+    (tmp_path / "keys").mkdir(mode=0o700)
+    KeyStore(tmp_path / "keys").create("WB-9", BENCH_KEY)
+    done = run("trace", "pull", "ring.bin", "-o", "field.zip", "--serial", "WB-9")
+    assert "records of WB-9" in done.stdout and "macs are right, 0 wrong" in done.stdout
+
+
 def test_a_changed_record_is_written_and_said(run, tmp_path):
     bench = bench_of(5)
     log = bench.log()

@@ -16,7 +16,7 @@ from typing import Any
 from host.replay import said
 from host.replay.cores import Core
 from host.replay.lane import DECIDED, Lane
-from host.replay.play import Lanes
+from host.replay.play import FAULTS, Lanes
 from host.replay.segments import Entry, Segment
 from host.replay.spread import Progress, segments_of, spread
 
@@ -60,6 +60,8 @@ class Compared:
     gained_ms: int = 0
     gained_w_ms: int = 0
     unknown: int = 0  # events that the other rules do not know
+    broken: int = 0  # segments in which rules failed, from there on not compared
+    fault: str = ""  # the first one
 
     @property
     def gained_wh(self) -> int:
@@ -69,6 +71,8 @@ class Compared:
         for name in ("events", "segments", "count", "lost_ms", "lost_wh", "gained_ms",
                      "gained_w_ms", "unknown"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.broken += more.broken
+        self.fault = self.fault or more.fault
         self.otherwise += more.otherwise[: OTHERWISE_MAX - len(self.otherwise)]
 
 
@@ -113,9 +117,13 @@ class _Pair:
         self._seen_w = max(0, self.base.state.power_w) if self.base.state.contactor else 0
         self.compared.segments += 1
         unknown = self.other.unknown
-        for entry in segment.entries:
-            if entry.data[0] != DECIDED:
-                self._event(entry)
+        try:
+            for entry in segment.entries:
+                if entry.data[0] != DECIDED:
+                    self._event(entry)
+        except FAULTS as error:
+            self.compared.broken += 1
+            self.compared.fault = self.compared.fault or f"{type(error).__name__}: {error}"
         self.compared.unknown += self.other.unknown - unknown
 
     def _event(self, entry: Entry) -> None:

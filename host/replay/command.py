@@ -216,6 +216,9 @@ def _against(
     told = notes(seen, wanted)
     if found.unknown:
         told.append(f"{found.unknown:,} events are of kinds that {other.said} does not know")
+    if found.broken:
+        told.append(f"rules failed in {found.broken:,} segments, whose rest was not compared: "
+                    f"{found.fault}")
     if as_json:
         print(json.dumps({
             "log": _about(log, seen), "base": core.said, "other": other.said,
@@ -228,7 +231,7 @@ def _against(
     else:
         print_about(log, seen)
         print_compared(out, found, core.said, other.said, told)
-    if found.count:
+    if found.count or found.broken:
         raise typer.Exit(EXIT_DIFFERS)
 
 

@@ -12,7 +12,7 @@ from wallbox.store.record import PAYLOAD_AT, TAIL
 
 from host.replay import said
 from host.replay.lane import DECIDED, Lane
-from host.replay.play import Difference, Lanes
+from host.replay.play import FAULTS, Difference, Lanes
 from host.replay.segments import Entry, Segment, read_segments
 
 KEY_FIELDS = (
@@ -84,7 +84,10 @@ def explain(
     for index, entry in enumerate(entries):
         if entry.data[0] == DECIDED:
             continue
-        taken = list(lane.take(entry.now, entry.data))
+        try:
+            taken = list(lane.take(entry.now, entry.data))
+        except FAULTS:
+            break  # told as the reason
         if difference.since <= index <= difference.index:
             detail.steps.append(_step(lanes.core, entry, taken, lane))
     del detail.steps[:-EVENTS_MAX]

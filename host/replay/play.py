@@ -12,12 +12,14 @@ from host.replay.fast_lane import FastLane
 from host.replay.lane import DECIDED, Lane
 from host.replay.segments import Entry, Segment
 
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError,
+          ValueError)
 Hear = Callable[[Entry, Any, Lane], None]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Where a segment comes to something else. `what`: decisions, state or snapshot.
+    """Where a segment comes to something else. `what`: decisions, state, snapshot or error.
 
     `segment` is the sequence of its first record. `index`: of the entry at which it showed, and
     `since`: of the first one after both agreed last. `fields`: what differs at the next snapshot.
@@ -133,19 +135,25 @@ def _play_one(segment: Segment, lane: Lane, checked: Checked) -> Difference | No
     since = compared = events = readings = 0
     unknown = lane.unknown
     doubt: Difference | None = None
-    for index, (_sequence, _boot, now, _utc, _quality, data) in enumerate(segment.entries):
-        kind = data[0]
-        if kind != DECIDED:
-            take(now, data)
-            events += 1
-            readings += kind == reading
-            checked.frozen += lane.frozen
-        elif doubt is None and not lane.frozen:
-            if int.from_bytes(data[1:5], "little") == lane.decided:
-                compared += 1
-                since = index + 1
-            else:
-                doubt = Difference("decisions", segment.first.sequence, index, since)
+    index = 0
+    try:
+        for index, (_sequence, _boot, now, _utc, _quality, data) in enumerate(segment.entries):
+            kind = data[0]
+            if kind != DECIDED:
+                take(now, data)
+                events += 1
+                readings += kind == reading
+                checked.frozen += lane.frozen
+            elif doubt is None and not lane.frozen:
+                if int.from_bytes(data[1:5], "little") == lane.decided:
+                    compared += 1
+                    since = index + 1
+                else:
+                    doubt = Difference("decisions", segment.first.sequence, index, since)
+    except FAULTS as error:  # rules under work may be wrong in any way
+        reason = f"these rules fail: {type(error).__name__}: {error}"
+        doubt = Difference("error", segment.first.sequence, index, since, (), reason)
+        lane.frozen = True  # nothing can be compared behind it
     checked.events += events
     checked.readings += readings
     checked.decisions += compared

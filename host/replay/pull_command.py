@@ -60,6 +60,9 @@ def pull(
     join: Annotated[
         bool, typer.Option("--join", help="Put it behind what the log already holds.")
     ] = False,
+    serial: Annotated[
+        str | None, typer.Option("--serial", help="Of an image: the serial of its box.")
+    ] = None,
     wait: WaitOption = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="As with NO_COLOR set.")] = False,
@@ -98,7 +101,7 @@ def pull(
         if sort == "port":
             log = _by_console(box.removeprefix(_PORT), keys, ledger, as_json, no_color)
         elif sort == "file":
-            log = _of_file(Path(box), ledger)
+            log = _of_file(Path(box), ledger, serial)
         elif ledger:
             raise typer.BadParameter("--ledger: not by MQTT; the collector has the ledger")
         else:
@@ -140,11 +143,11 @@ def _older(output: Path) -> FieldLog:
         fail(str(wrong), EXIT_UNUSABLE)
 
 
-def _of_file(path: Path, ledger: bool) -> FieldLog:
+def _of_file(path: Path, ledger: bool, serial: str | None) -> FieldLog:
     from host.replay.pull import from_file, known, named
 
     log = from_file(path, ledger)
-    return named(known(log), log.origin.serial, path.name)
+    return named(known(log), serial or log.origin.serial, path.name)
 
 
 def _by_console(port: str, keys: Path, ledger: bool, as_json: bool, no_color: bool) -> FieldLog:

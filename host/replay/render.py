@@ -17,6 +17,7 @@ ROWS_MAX = 200  # of what would have been decided otherwise
 _WHAT = {
     "decisions": "the decisions differ",
     "state": "the decisions agree, the states differ",
+    "error": "the rules fail",
     "snapshot": "the snapshot cannot be taken over",
 }
 
