@@ -84,7 +84,7 @@ def of_folder(folder: Path, name: str) -> Core:
 def of_revision(revision: str) -> Iterator[Core]:
     """The rules of a git revision, or of a folder with rules. Raises NoCore."""
     path = Path(revision)
-    if path.is_dir():
+    if (path / "engine.py").is_file():
         yield of_folder(path, str(path))
         return
     with tempfile.TemporaryDirectory(prefix="wallbox-core-") as name:

@@ -18,12 +18,11 @@ WATCHED = 60  # bytes of the watches
 class Lane:
     """A core in the state of a snapshot. `decided` is what DECIDED entries are compared with."""
 
-    def __init__(self, core, layout: str = ""):  # type: ignore[no-untyped-def]
-        """core: a package with engine, events, decisions, fields, leases and state, imported.
-
-        layout: the fields of the state in the snapshots; empty: those of the core.
+    def __init__(self, core=None, layout: str = ""):  # type: ignore[no-untyped-def]
+        """core: a package with engine, events, decisions, fields, leases and state, imported;
+        None: that of wallbox. layout: the fields of the state in the snapshots; "": the core's.
         """
-        self.core = core
+        self.core = core = core or _wallbox_core()
         fields, memory = core.fields, core.state
         self.names = fields.names(memory.LASTING) + fields.names(memory.FLEETING)
         self._recorded = self._known = self.names
@@ -125,6 +124,12 @@ class Lane:
             table[slot * size : (slot + 1) * size] = snapshot[at + 1 : at + 1 + size]
             at += 1 + size
         return at + 1
+
+
+def _wallbox_core():  # type: ignore[no-untyped-def]
+    import wallbox.core.engine
+
+    return wallbox.core
 
 
 def _rest(snapshot: bytes, at: int):  # type: ignore[no-untyped-def]
