@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -180,13 +181,33 @@ def test_rules_that_did_not_decide_it_are_refused_by_name(folder, field, planted
     assert "no revision that git knows" in said
 
 
-def test_git_names_the_revision_that_has_the_rules():
-    try:
-        with cores.of_revision("HEAD") as core:
-            assert core.hash == core_hash(core.folder)
-            assert cores.find(core.hash)
-    except cores.NoCore as wrong:
-        pytest.skip(str(wrong))
+def test_git_names_the_revision_that_has_the_rules(tmp_path, monkeypatch, field, planted):
+    """A clone in which the rules have changed since the box's firmware was built."""
+    core = tmp_path / "firmware" / "lib" / "wallbox" / "core"
+    revisions = []
+    for source in (cores.of_tree().folder, planted):
+        shutil.rmtree(core, ignore_errors=True)
+        shutil.copytree(source, core, ignore=shutil.ignore_patterns("__pycache__"))
+        revisions.append(commit(tmp_path))
+    monkeypatch.setattr(cores, "FIRMWARE", tmp_path / "firmware")
+    assert cores.find(cores.of_tree().hash) == revisions[0]
+    assert cores.find(core_hash(planted)) == revisions[1]
+    assert cores.find(bytes(8)) == ""
+    said = wallbox("replay", field, "--rev", "HEAD", code=4).stderr
+    assert f"git knows them as {revisions[0]}: add --rev {revisions[0]}" in said
+    assert told("replay", field, "--rev", revisions[0])["rules"] == revisions[0]
+    assert told("replay", field, "--against", "HEAD", code=1)["count"] > 0
+    assert told("replay", field, "--rev", "HEAD~1", "--against", "HEAD~1")["count"] == 0
+
+
+def commit(folder: Path) -> str:
+    """Everything in it as a commit; its short name."""
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "rules")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+    done = subprocess.run(["git", "-C", str(folder), "log", "-1", "--format=%h"], check=True,
+                          capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def test_a_log_of_two_firmwares_is_played_where_the_rules_are_known(folder, field):

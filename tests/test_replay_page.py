@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from host.cli import app
+from host.replay import cores
 from host.replay.field_log import read_log
 from tests.replay_story import charging_story
 
@@ -36,8 +37,6 @@ def test_the_examples_of_the_page(tmp_path, monkeypatch):
 
 def tree_core() -> Path:
     """A revision of git would do as well, where the tests run in a clone."""
-    from host.replay import cores
-
     return cores.of_tree().folder
 
 
