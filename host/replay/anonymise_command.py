@@ -38,7 +38,7 @@ def anonymise(
     secret_file: Annotated[
         Path | None,
         typer.Option(help="At least 16 bytes; logs with the same secret name the same things "
-                     "alike. [default: a fresh secret that is kept nowhere]"),
+                     "alike. Left out: a fresh one, kept nowhere."),
     ] = None,
     any_core: Annotated[
         bool,

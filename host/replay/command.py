@@ -37,7 +37,7 @@ AnyCoreOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option(min=1, max=256, help="Processes.  [default: as many as there are cores]"),
+    typer.Option(min=1, max=256, help="Processes; as many as there are cores if left out."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")]
@@ -59,7 +59,7 @@ def replay(
     on: Annotated[
         list[str] | None,
         typer.Option("--on", metavar="LANE", help="cpython, micropython, or the serial port of a "
-                     "bare chip; several must agree.  [default: cpython]"),
+                     "bare chip; several must agree; cpython if left out."),
     ] = None,
     all_of_it: Annotated[
         bool, typer.Option("--all", help="Go on behind the first difference.")
