@@ -65,13 +65,13 @@ def test_a_lane_that_decides_otherwise_is_told_with_its_segment(field):
     core = cores.of_tree()
     played = play_all(log.trace, Task(core, log.layouts, None, True, True), 1)
     told = lanes.play_on("micropython", core, log, None)
-    assert lanes.disagreements("micropython", played, told, log) == []
+    assert lanes.disagreements("micropython", played, told) == []
     told[1] = replace(told[1], decided=told[1].decided ^ 1)
     told[2] = replace(told[2], state=7)
-    lines = lanes.disagreements("micropython", played, told, log)
+    lines = lanes.disagreements("micropython", played, told)
     assert re.fullmatch(r"micropython decides otherwise .* record \d+", lines[0])
     assert "remembers otherwise" in lines[1]
-    assert "3 segments" in lanes.disagreements("x", played, told[:3], log)[0]
+    assert "3 segments" in lanes.disagreements("x", played, told[:3])[0]
 
 
 def test_other_lay_outs_and_damaged_snapshots_play_on_micropython_as_here(field):
@@ -82,7 +82,7 @@ def test_other_lay_outs_and_damaged_snapshots_play_on_micropython_as_here(field)
     task = Task(core, log.layouts, None, True, True)
     told = lanes.play_on("micropython", core, log, None)
     played = play_all(log.trace, task, 1)
-    assert lanes.disagreements("micropython", played, told, log) == []
+    assert lanes.disagreements("micropython", played, told) == []
     log.layouts = {core.hash: "meter_id 4"}
     assert lanes.play_on("micropython", core, log, None) == []
 

@@ -178,7 +178,7 @@ def _played(
     try:
         for lane in others:
             results = play_on(lane, core, log, wanted)
-            lines += disagreements(lane, played, results, log)
+            lines += disagreements(lane, played, results)
     except LaneFails as wrong:
         fail(str(wrong), EXIT_UNREACHABLE)
     if as_json:

@@ -19,7 +19,7 @@ def play_on(
     return on_micropython(core, played) if lane == "micropython" else on_chip(lane, core, played)
 
 
-def disagreements(lane: str, played: Played, told: list[Told], log: FieldLog) -> list[str]:
+def disagreements(lane: str, played: Played, told: list[Told]) -> list[str]:
     """Where a lane came to something else than CPython; empty if nowhere."""
     lines = []
     differed = {one.segment for one in played.differences if one.what != "snapshot"}

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import ModuleType
-from typing import Any
 
 from host.replay.fast_lane import FastLane
 from host.replay.lane import DECIDED, Lane
-from host.replay.segments import Entry, Segment
+from host.replay.segments import Segment
 
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError,
           ValueError)
-Hear = Callable[[Entry, Any, Lane], None]
 
 
 @dataclass(frozen=True)
@@ -112,14 +110,6 @@ def play(
     if before is not None:
         _close(played, before, doubt, None)
     return played
-
-
-def hear(segment: Segment, lane: Lane, told: Hear, until: int | None = None) -> None:
-    """Plays one segment, up to entry `until`, and tells of each event. Raises ValueError."""
-    lane.restore(segment.snapshot)
-    for entry in segment.entries[:until]:
-        if entry.data[0] != DECIDED:
-            told(entry, lane.take(entry.now, entry.data), lane)
 
 
 def state_digest(lane: Lane) -> int:
