@@ -45,6 +45,7 @@ class FieldBox(Player):
         self.trace = Trace(Partition(self.trace_flash, 0, SIZE, "trace"), KEY)
         self.folder = folder
         self.now, self.online, self.boots = 0, False, 0
+        self.wish_w = 0  # what the car would draw
         self.utc_s = BEGIN_UTC_S  # at `booted_at`, as the world has it
         self.seals = Seals()
         self.meter = Meter(lambda: self.now)
@@ -62,7 +63,7 @@ class FieldBox(Player):
             self.inbox, self.ledger, self.trace, self, self.boots,
             LeaseFile(str(self.folder / "leases")),
         )
-        config = [events.CONFIG, 1, 16_000, 900, 20_000, 0, 0, 72, 24, 2, 0, bytes(8), 0]
+        config = [events.CONFIG, 1, 16_000, 900, 20_000, 2, 0, 72, 24, 2, 0, bytes(8), 0]
         boot = [events.BOOT, self.boots, cause, 0, 0, 0, 0, b"1.0"] + [0] * 5
         heartbeat = self.trace.last_of(events.METER_READING)
         if heartbeat:
@@ -80,7 +81,7 @@ class FieldBox(Player):
 
     def cut(self, off_s: int) -> None:
         self.utc_s += self.now // 1000 + off_s
-        self.meter.power_w = 0
+        self.wish_w = self.meter.power_w = 0
 
     def later(self, seconds: float) -> None:
         self.run(self.now + int(seconds * 1000))
@@ -89,19 +90,28 @@ class FieldBox(Player):
         for letter in "BC":
             self.letter(letter)
             self.later(5)
-            self.follow()
-        self.draw(power_w)
+        self.wish_w = power_w
         self.later(seconds)
 
-    def draw(self, power_w: int) -> None:
-        self.meter.power_w = power_w if self.agent.state.contactor_closed else 0
+    def send(self, kind: int, *values: object) -> None:
+        super().send(kind, *values)
+        if kind != events.CONTACTOR:
+            self.follow()
+
+    def drain(self) -> None:
+        super().drain()
+        self.follow()
+
+    def keep(self) -> None:
+        """Each second: a car that heeds the limit."""
+        super().keep()
+        state = self.agent.state
+        self.meter.power_w = min(self.wish_w, state.limit_ma * 690 // 1000) * state.contactor_closed
 
     def leave(self) -> None:
-        self.draw(0)
-        self.meter.power_w = 0
+        self.wish_w = 0
         self.letter("A")
         self.later(5)
-        self.follow()
 
     def link(self, code: int) -> None:
         self.send(events.LINK, code)
@@ -146,16 +156,9 @@ def _nights(box: FieldBox, hours: int) -> None:
     box.charge(11_000, HOUR_S)
     now_s = box.utc_s + box.now // 1000
     box.send(events.LEASE, GRID, 1, 8_000, now_s, now_s + 2 * HOUR_S, 16_000)
-    box.draw(5_500)
     box.later(HOUR_S)
     box.send(events.LEASE, PROTECTION, 2, 0, now_s + HOUR_S, now_s + 5400, 16_000)
-    box.draw(0)
-    box.later(1800)
-    box.follow()
-    box.draw(5_500)
-    box.later(1800)
-    box.draw(11_000)
-    box.later(HOUR_S)
+    box.later(2 * HOUR_S)
     box.leave()
     box.later(HOUR_S)
     box.link(link.NO_BROKER)
