@@ -18,6 +18,7 @@ JOBS = (
     "host.ledger.command",
     "host.keys_command",
     "host.provisioning.command",
+    "host.replay.timeline_command",
     "host.figures.command",
     "host.bench.command",
     "host.replay.command",

@@ -26,6 +26,7 @@ KEY = bytes(range(32))
 BEGIN_UTC_S = 1_792_850_400  # 2026-10-24 14:00 UTC
 HOUR_S = 3600
 SIZE = 0x80000
+TRACE_SIZE = 0x100000
 GRID, PROTECTION = 4, 5  # sources of limits
 
 
@@ -40,9 +41,9 @@ class FieldBox(Player):
     """A box whose mains and clock the story switches; `now` is ms since boot."""
 
     def __init__(self, folder: Path) -> None:
-        self.ledger_flash, self.trace_flash = NorFlash(None, SIZE), NorFlash(None, SIZE)
+        self.ledger_flash, self.trace_flash = NorFlash(None, SIZE), NorFlash(None, TRACE_SIZE)
         self.ledger = Ledger(Partition(self.ledger_flash, 0, SIZE, "ledger"), KEY)
-        self.trace = Trace(Partition(self.trace_flash, 0, SIZE, "trace"), KEY)
+        self.trace = Trace(Partition(self.trace_flash, 0, TRACE_SIZE, "trace"), KEY)
         self.folder = folder
         self.now, self.online, self.boots = 0, False, 0
         self.wish_w = 0  # what the car would draw
