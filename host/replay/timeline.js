@@ -107,7 +107,7 @@
     layout.xaxis.ticktext = first["xaxis.ticktext"];
     await Plotly.newPlot(place, chart.figure.data, layout, {
       responsive: true, scrollZoom: false, displaylogo: false,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     });
     const go = (range) => Plotly.relayout(place, { "xaxis.range": range });
     place.on("plotly_relayout", (change) => {

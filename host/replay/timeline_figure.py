@@ -26,18 +26,18 @@ _LINES = (
     ("register_ledger_wh", "register", "kWh", 1000, ORANGE, "dot", 1.4, "linear"),
     ("current_l1_ma", "current", "A", 1000, "#8C510A", "solid", 1, "linear"),
     ("current_l2_ma", "current", "A", 1000, GREY, "solid", 1, "linear"),
-    ("current_l3_ma", "current", "A", 1000, SKY, "solid", 1, "linear"),
-    ("limit:installation", "current", "A", 1000, GREY, "dot", 1.4, "hv"),
-    ("limit:cable", "current", "A", 1000, PURPLE, "dot", 1.4, "hv"),
-    ("limit:tag", "current", "A", 1000, GREEN, "dash", 1.4, "hv"),
-    ("limit:smart", "current", "A", 1000, ORANGE, "dash", 1.4, "hv"),
-    ("limit:grid", "current", "A", 1000, BLUE, "dash", 1.4, "hv"),
-    ("limit:protection", "current", "A", 1000, RED, "dashdot", 1.4, "hv"),
-    ("limit:thermal", "current", "A", 1000, YELLOW, "dashdot", 1.4, "hv"),
-    ("limit_ma", "current", "A", 1000, BLACK, "solid", 2, "hv"),
+    ("current_l3_ma", "current", "A", 1000, BLUE, "solid", 1, "linear"),
+    ("limit_ma", "current", "A", 1000, BLACK, "solid", 3.2, "hv"),
+    ("limit:installation", "current", "A", 1000, GREY, "dot", 2, "hv"),
+    ("limit:cable", "current", "A", 1000, PURPLE, "dot", 2, "hv"),
+    ("limit:tag", "current", "A", 1000, GREEN, "dash", 2, "hv"),
+    ("limit:smart", "current", "A", 1000, ORANGE, "dash", 2, "hv"),
+    ("limit:grid", "current", "A", 1000, SKY, "dash", 2, "hv"),
+    ("limit:protection", "current", "A", 1000, RED, "dashdot", 2, "hv"),
+    ("limit:thermal", "current", "A", 1000, YELLOW, "dashdot", 2, "hv"),
 )
 _PANELS = (("power", 180), ("register", 120), ("current", 190))  # px
-_GAP, _LANE, _TOP, _BOTTOM, _LEFT, _RIGHT = 26, 25, 16, 48, 150, 265
+_GAP, _LANE, _TOP, _BOTTOM, _LEFT, _RIGHT = 26, 25, 16, 48, 240, 265
 _FIRST = ("session", "contactor", "pilot")
 _LAST = (
     "meter", "link", "absence", "seal:lid", "seal:terminal cover", "lifecycle", "clock", "gap",
@@ -55,6 +55,7 @@ _COLOURS = {
     "factory": PALE, "commissioned": SKY, "in service": PALE, "suspended": ORANGE,
     "on hold": YELLOW, "decommissioned": GREY, MIXED: GREY,
 }
+_EXPLAINED = {"pilot", "link", "seal", "lifecycle", "clock"}  # lanes of several states
 _DARK = {BLUE, GREEN, RED, GREY, BLACK}
 _PATTERNS = {RED: "x", ORANGE: "/", YELLOW: "\\", MIXED: "."}
 
@@ -121,7 +122,7 @@ def _layout(
         drawn.update_layout({axis: {
             "domain": domains[at], "title": {"text": words.say(panel), "standoff": 10},
             "fixedrange": True, "rangemode": "normal" if panel == "register" else "tozero",
-            "gridcolor": "#E6E6E6", "zeroline": False, "separatethousands": True,
+            "gridcolor": "#E6E6E6", "zeroline": False, "tickformat": ",.6~f",
         }})
     return domains, inner + _TOP + _BOTTOM
 
@@ -147,6 +148,7 @@ def _add_lanes(
     words: TimelineWords,
 ) -> None:
     shown: set[str] = set()
+    legend = f"legend{at + 1}" if at else "legend"
     for name, label in zip(lanes, labels[: len(lanes)], strict=True):
         lane: Lane = chart.lanes[name]
         for what in sorted({band.what for band in lane.bands}):
@@ -155,14 +157,16 @@ def _add_lanes(
             colour = RED if refused else _COLOURS.get(what, ORANGE)
             said = words.refusal(what) if refused else words.say(what)
             texts = [_band_text(said, what, band.more, words) for band in bands]
-            title = f"{label}: {words.say(what)}" if not refused else label
+            kind = name.partition(":")[0]
+            title = f"{words.say(kind)}: {words.say(what)}"
             drawn.add_bar(
                 orientation="h", yaxis=_axis_name(at), name=title, meta="band",
-                legend=f"legend{at + 1}" if at else "legend", showlegend=title not in shown,
+                legend=legend, legendgroup=title,
+                showlegend=kind in _EXPLAINED and title not in shown,
                 y=[label] * len(bands), base=[band.begin_ms for band in bands],
                 x=[band.end_ms - band.begin_ms for band in bands], width=0.72,
                 text=[_short(text) for text in texts], textposition="inside",
-                insidetextanchor="start", textangle=0, constraintext="none",
+                insidetextanchor="start", textangle=0, constraintext="both",
                 textfont={"color": "white" if colour in _DARK else "black", "size": 11},
                 hovertext=texts,
                 customdata=[["", length(band.end_ms - band.begin_ms)] for band in bands],
@@ -222,9 +226,10 @@ def _add_axis(
             "showspikes": True, "spikemode": "across", "spikesnap": "cursor",
             "spikethickness": 1, "spikecolor": GREY, "spikedash": "dot",
         },
-        barmode="overlay", bargap=0, height=height, hovermode="closest", hoverdistance=40,
+        barmode="overlay", bargap=0, height=height, hovermode="closest", hoverdistance=-1,
         dragmode="zoom", margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
         plot_bgcolor="white", paper_bgcolor="white",
         font={"family": "system-ui, sans-serif", "size": 13, "color": "#1A1A1A"},
+        uniformtext={"mode": "hide", "minsize": 9},
         hoverlabel={"align": "left", "bgcolor": "white"},
     )

@@ -47,6 +47,7 @@ class LedgerReader:
         self.facts_hidden = 0
         self._words = Words(local=True)
         self._open: dict[str, tuple[int | None, float, str]] = {}
+        self._drawn_ms = 0.0  # mean power, up to here
         self._since_ms: float | None = None  # the end of the interval or gap before
 
     def read(self) -> None:
@@ -73,7 +74,7 @@ class LedgerReader:
         chart = self.story.chart(key)
         chart.reach(x_ms)
         register_wh = one.fields.get("register_wh")
-        if isinstance(register_wh, int) and one.kind != "GAP_BEGIN":
+        if isinstance(register_wh, int) and one.fields.get("meter_id") and one.kind != "GAP_BEGIN":
             chart.line("register_ledger_wh").add(x_ms, register_wh)
         if one.kind not in _SILENT:
             self.facts.append(Fact(key, x_ms, one.kind, self._words.fields(one)))
@@ -172,9 +173,11 @@ class LedgerReader:
         mean_w = _number(one, "energy_wh") * 3_600_000 / (end_ms - begin_ms)
         line = self.story.calendar.line("mean_w")
         self.story.calendar.reach(end_ms)
+        if line.count and begin_ms != self._drawn_ms:
+            line.add(begin_ms, None)
         line.add(begin_ms, mean_w)
         line.add(end_ms, mean_w)
-        line.add(end_ms, None)
+        self._drawn_ms = end_ms
 
 
 def _number(one: Entry, name: str) -> int:

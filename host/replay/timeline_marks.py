@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-POINTS_MAX = 4000  # of a line
+POINTS_MAX = 6000  # of a line
 BANDS_MAX = 1500  # of a lane
 MIXED = "mixed"  # what a band shows where there were too many to draw
 

@@ -25,7 +25,7 @@ main{max-width:1500px;margin:0 auto;padding:1rem 1.5rem 3rem}
 h1{font-size:1.6rem;margin:.3rem 0}h2{font-size:1.2rem;margin:1.8rem 0 .3rem}
 p{margin:.3rem 0;max-width:75rem}.span{font-size:1.1rem}
 .note{border-left:4px solid #d55e00;padding:.1rem .7rem;background:#fff5ef}
-.quiet{color:#555}.tools{margin:.6rem 0 .2rem 150px}
+.quiet{color:#555}.tools{margin:.6rem 0 .2rem 240px}
 button{font:inherit;padding:.15rem .7rem;margin-right:.3rem;border:1px solid #767676;
 border-radius:4px;background:#f6f6f6;color:inherit;cursor:pointer}
 button:hover{background:#e9eff7}button:focus-visible{outline:3px solid #0072b2}
@@ -134,10 +134,11 @@ def _notes(story: Story, ledger: LedgerReader, words: TimelineWords) -> list[str
         warnings.append(words.say("holes", count=story.holes, missing=story.missing))
     if story.hidden:
         warnings.append(words.say("hidden", count=story.hidden))
-    if is_coarse(story):
-        warnings.append(words.say("coarse", points=POINTS_MAX, bands=BANDS_MAX))
     lines += [f'<p class="note">{escape(text)}</p>' for text in warnings]
-    return lines + [f'<p class="quiet">{words.say("local")} {words.say("how")}</p>']
+    quiet = [words.say("local"), words.say("how")]
+    if is_coarse(story):
+        quiet.append(words.say("coarse", points=POINTS_MAX, bands=BANDS_MAX))
+    return lines + [f'<p class="quiet">{escape(text)}</p>' for text in quiet]
 
 
 def is_coarse(story: Story) -> bool:

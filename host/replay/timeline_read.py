@@ -54,7 +54,7 @@ class Story:
 
 
 class Window:
-    """What of a log is looked at: ms since 1970, None = no bound. With a bound only the calendar."""
+    """What of a log is looked at, ms since 1970, None = no bound. A bound hides other charts."""
 
     def __init__(self, from_ms: int | None = None, to_ms: int | None = None) -> None:
         self.from_ms, self.to_ms = from_ms, to_ms

@@ -35,6 +35,7 @@ _TEXTS = {
     "meter": ("Meter", "Måler"),
     "link": ("Link", "Forbindelse"),
     "absence": ("Operator absent", "Operatør væk"),
+    "seal": ("Seal", "Plombe"),
     "seal:lid": ("Seal: lid", "Plombe: låg"),
     "seal:terminal cover": ("Seal: terminal cover", "Plombe: klemdæksel"),
     "lifecycle": ("Lifecycle", "Livsforløb"),

@@ -1,0 +1,138 @@
+"""`wallbox timeline`: what is read of a field log, and what the page says in words."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from host.cli import app
+from host.replay.field_log import FieldLog, Origin, write_log
+from host.replay.timeline import make_timeline
+from host.replay.timeline_marks import MIXED, POINTS_MAX, Band, Lane, Numbers
+from host.replay.timeline_page import offsets
+from host.replay.timeline_read import Window
+from tests.field_story import BEGIN_UTC_S, field_log
+
+END_OF_SUMMER_MS = 1_792_890_000_000  # 2026-10-25 01:00 UTC
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    return field_log(tmp_path_factory.mktemp("story"), hours=20)
+
+
+@pytest.fixture(scope="module")
+def timeline(log):
+    return make_timeline(log)
+
+
+def bands(chart, name):
+    return [(band.what, band.more) for band in chart.lanes[name].bands]
+
+
+def test_lines_and_lanes_tell_what_the_box_lived_through(timeline):
+    calendar = timeline.story.calendar
+    highest = max(y for _, y in calendar.numbers["power_w"].points() if y is not None)
+    assert highest == 11_000
+    assert {"limit_ma", "limit:grid", "limit:protection", "limit:cable"} <= set(calendar.numbers)
+    assert ("TamperDetectionActivated", "") in bands(calendar, "refused:TamperDetectionActivated")
+    assert ("seal_open", "") in bands(calendar, "seal:lid")
+    assert ("suspended", "") in bands(calendar, "lifecycle")
+    assert ("link_5", "") in bands(calendar, "link")
+    assert ("absence", "broker") in bands(calendar, "absence")
+    assert ("gap", "power") in bands(calendar, "gap")
+    assert bands(calendar, "session")[:2] == [("session", "1"), ("session", "2")]
+    assert bands(calendar, "recorded") == [("boot", "1"), ("boot", "2")]
+    assert timeline.story.differs == timeline.story.unknown == timeline.story.holes == 0
+
+
+def test_a_boot_that_learns_the_time_later_is_placed_and_one_that_never_does_has_its_own(timeline):
+    calendar, lost = timeline.story.charts
+    assert calendar.begin_ms == BEGIN_UTC_S * 1000  # 90 s before the box knew the time
+    assert (lost.boot, lost.begin_ms) == (3, 0)
+    assert bands(lost, "session") == [("session", str(timeline.ledger.sessions[-1].number))]
+    assert lost.lanes["session"].bands[0].end_ms == lost.end_ms  # it runs on
+
+
+def test_the_sessions_are_those_of_the_ledger(timeline):
+    first, second = timeline.ledger.sessions[:2]
+    assert (first.number, first.reason) == (1, "PowerLoss")
+    assert (second.number, second.reason) == (2, "EVDisconnected")
+    assert timeline.ledger.sessions[-1].energy_wh is None  # still runs
+
+
+def test_a_trace_alone_tells_its_sessions_too_and_a_ledger_alone_its_own(log):
+    alone = make_timeline(FieldLog(log.origin, trace=log.trace))
+    assert bands(alone.story.calendar, "session")[0] == ("session", "1")
+    paper = make_timeline(FieldLog(log.origin, ledger=log.ledger))
+    assert "mean_w" in paper.story.calendar.numbers
+    assert "The log holds no trace" in paper.html()
+
+
+def test_a_hole_in_the_trace_is_a_band_and_a_row(log):
+    torn = make_timeline(FieldLog(log.origin, trace=log.trace[:2000] + log.trace[2100:]))
+    assert (torn.story.holes, torn.story.missing) == (1, 100)
+    assert ("hole", "100") in bands(torn.story.calendar, "recorded")
+    assert "records missing: 100" in torn.html()
+
+
+def test_a_part_of_the_time(log):
+    begin_ms = END_OF_SUMMER_MS - 3_600_000
+    part = make_timeline(log, Window(begin_ms, END_OF_SUMMER_MS))
+    calendar = part.story.calendar
+    assert begin_ms <= calendar.begin_ms and calendar.end_ms <= END_OF_SUMMER_MS
+    assert len(part.story.charts) == 1
+    assert make_timeline(log, Window(1000, 2000)).empty
+
+
+def test_peaks_outlive_decimation():
+    line = Numbers()
+    for at in range(50 * POINTS_MAX):
+        line.add(at, 11_000 if at == 77_777 else at % 7)
+    points = list(line.points())
+    assert len(points) <= POINTS_MAX + 2 and line.coarse
+    assert (77_777, 11_000) in points
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+
+
+def test_many_short_bands_become_few_and_say_so():
+    lane = Lane()
+    for at in range(20_000):
+        lane.set(at * 100.0, "pilot_B" if at % 2 else "pilot_C")
+    lane.set(10_000_000.0, "pilot_A")
+    lane.done(20_000_000.0)
+    assert lane.coarse and len(lane.bands) <= 1500
+    assert lane.bands[-1] == Band(10_000_000.0, 20_000_000.0, "pilot_A")
+    assert {band.what for band in lane.bands} >= {MIXED, "pilot_A"}
+
+
+def test_the_page_has_the_end_of_summer_time(timeline):
+    found = offsets(timeline.story.calendar)
+    assert (END_OF_SUMMER_MS, 3_600_000) in found
+    text = timeline.html()
+    assert re.search(r"2026-10-25 0\d:\d\d:\d\d", text)
+
+
+def test_the_page_speaks_danish_and_no_text_of_a_log_becomes_markup(log):
+    hostile = FieldLog(Origin(serial="</script><script>alert(1)</script>"), log.trace, log.ledger)
+    text = make_timeline(hostile).html("da")
+    assert "Ladninger" in text and "En plombe er blevet brudt" in text
+    assert "<script>alert" not in text
+
+
+def test_the_command(tmp_path, log):
+    path, page = tmp_path / "a.log", tmp_path / "a.html"
+    write_log(path, log)
+    done = CliRunner().invoke(app, ["timeline", str(path), "-o", str(page), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["refused_s"]["Suspended"] > 3600 and told["boots_without_clock"] == [3]
+    assert page.stat().st_size == told["bytes"]
+    part = ["--from", "2020-01-01", "--to", "2020-01-02"]
+    assert CliRunner().invoke(app, ["timeline", str(path), *part]).exit_code == 4
+    assert CliRunner().invoke(app, ["timeline", str(path), "--from", "soon"]).exit_code == 2
+    page.write_bytes(b"no log at all")
+    assert CliRunner().invoke(app, ["timeline", str(page)]).exit_code == 4
