@@ -19,6 +19,7 @@ JOBS = (
     "host.keys_command",
     "host.provisioning.command",
     "host.replay.timeline_command",
+    "host.replay.publish_command",
     "host.figures.command",
     "host.bench.command",
     "host.replay.command",
