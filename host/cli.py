@@ -20,6 +20,7 @@ JOBS = (
     "host.provisioning.command",
     "host.replay.timeline_command",
     "host.replay.publish_command",
+    "host.fleet.command",
     "host.figures.command",
     "host.bench.command",
     "host.replay.command",
