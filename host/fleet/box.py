@@ -70,6 +70,7 @@ class FleetBox:
         self._told = 0  # acknowledged, as counted
         self._utc_s = 0
         self._shown = Shown()
+        self._uptime_ms = 0
 
     @property
     def backlog(self) -> int:
@@ -98,7 +99,7 @@ class FleetBox:
             return
         self._utc_s = int(one.at_s) if one.known else 0
         quality = events.SYNCHRONISED if one.known else events.UNKNOWN
-        uptime_ms = int((one.at_s - self._boot_s) * 1000)
+        uptime_ms = self._uptime_ms = int((one.at_s - self._boot_s) * 1000)
         for fact in one.facts:
             record = self.chain.fact(fact, quality, self.life.boot, uptime_ms, self._utc_s)
             self.ledger.add(record)
@@ -154,7 +155,7 @@ class FleetBox:
                 "trace_failed": False,
             },
             "clock": "S" if self._utc_s else "U", "utc_s": self._utc_s, "command": 0,
-            "boot": self.life.boot, "firmware": "1.0", "discarded_events": 0,
+            "boot": self.life.boot, "uptime_ms": self._uptime_ms, "firmware": "1.0", "discarded_events": 0,
             "heap": {"free": 27_000, "largest": 16_000, "minimum": 21_000},
             "link": {"outage": 0, "outages": 0},
         }
