@@ -155,7 +155,8 @@ class FleetBox:
                 "trace_failed": False,
             },
             "clock": "S" if self._utc_s else "U", "utc_s": self._utc_s, "command": 0,
-            "boot": self.life.boot, "uptime_ms": self._uptime_ms, "firmware": "1.0", "discarded_events": 0,
+            "boot": self.life.boot, "uptime_ms": self._uptime_ms, "firmware": "1.0",
+            "discarded_events": 0,
             "heap": {"free": 27_000, "largest": 16_000, "minimum": 21_000},
             "link": {"outage": 0, "outages": 0},
         }
