@@ -27,6 +27,7 @@ from host.ledger.entries import entry
 from host.ledger.verify.books import Books
 from host.records import follows, split
 from hw.sim.ports import free_port
+from tests.certificates import Authority
 
 KEY = bytes(range(32))
 ROOT = Path(__file__).parents[1]
@@ -115,6 +116,25 @@ def test_a_broker_that_goes_away_loses_nothing(mosquitto, tmp_path):
         assert fleet.run(lambda: look(fleet)), fleet.told()
         assert stopped and fleet.tally.lost >= 20
         assert len(operator.stored()) == fleet.tally.records
+
+
+def test_boxes_over_tls_trust_the_authority_alone(mosquitto, tmp_path):
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("broker")
+    tls = [f"cafile {authority.ca_file}", f"certfile {certificate}", f"keyfile {key}"]
+    mosquitto.reconfigure(lines=[*tls, "require_certificate true"])
+    own = dict(zip(("certificate_file", "key_file"), authority.issue("boxes"), strict=True))
+    settings = BrokerSettings(
+        mosquitto.host, mosquitto.port, tls=True, ca_file=authority.ca_file, **own
+    )
+    plan = Plan(5, KEY, speed=900, duration_s=1, drain_s=30, operator=False)
+    fleet = Fleet(plan, Entrance.find(settings))
+    assert fleet.run() and fleet.tally.connected == 5 and fleet.messages >= 5
+    foreign = Fleet(
+        Plan(2, KEY, duration_s=1, drain_s=0, operator=False),
+        Entrance.find(BrokerSettings(mosquitto.host, mosquitto.port, tls=True)),
+    )
+    assert not foreign.run() and not foreign.tally.connected
 
 
 def test_the_life_of_a_box_adds_up_and_has_the_shape_it_should():

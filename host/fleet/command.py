@@ -154,11 +154,20 @@ def _run(plan: Plan, entrance: Entrance, settings: Any, as_json: bool) -> None:
         reason = "refuses" if fleet.tally.refused else "cannot be reached"
         fail(f"the broker at {settings.name} {reason}; check --broker, --port, --user", 3)
     if not delivered:
-        error.print(
-            f"{told['backlog']} records were not acknowledged; does a collector run at this "
-            "broker, with these keys?", style="yellow", highlight=False, soft_wrap=True,
-        )
+        error.print(_reason(told), style="yellow", highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _reason(told: dict[str, Any]) -> str:
+    if told["up_at_end"] < told["boxes"]:
+        return (
+            f"only {told['up_at_end']} of {told['boxes']} boxes were connected in the end; look at "
+            "the broker's log, its max_connections and its limit of open files (ulimit -n)"
+        )
+    return (
+        f"{told['backlog']} records were not acknowledged; does a collector run at this broker, "
+        "with these keys?"
+    )
 
 
 class _View:

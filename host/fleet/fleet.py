@@ -89,6 +89,7 @@ class Fleet:
         self._storm_at = plan.storm_s * 1000
         self._up_since: dict[int, float] = {}
         self.storms = 0
+        self.up_at_end = 0
 
     def _make(self, index: int, config: dict[str, Any]) -> FleetBox:
         plan = self.plan
@@ -126,7 +127,8 @@ class Fleet:
         """All figures, for machines."""
         tally = self.tally
         return {
-            "boxes": len(self.boxes), "up": self.up, "elapsed_s": round(self.elapsed_s, 1),
+            "boxes": len(self.boxes), "up": self.up, "up_at_end": self.up_at_end,
+            "elapsed_s": round(self.elapsed_s, 1),
             "storms": self.storms, "records": tally.records, "messages": self.messages,
             "acknowledged": tally.acknowledged, "backlog": self.backlog,
             "connections": tally.connected, "lost": tally.lost, "refused": tally.refused,
@@ -151,7 +153,7 @@ class Fleet:
         until = self.elapsed_s + plan.drain_s
         while going and self.elapsed_s < until and not self.delivered:
             going = self._turn() and look()
-        delivered = self.delivered
+        delivered, self.up_at_end = self.delivered, self.up
         self._leave()
         return delivered
 
