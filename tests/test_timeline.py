@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from binascii import crc32
 
 import pytest
 from typer.testing import CliRunner
+from wallbox.store.record import fold
 
 from host.cli import app
+from host.replay import lane
 from host.replay.field_log import FieldLog, Origin, write_log
 from host.replay.timeline import make_timeline
 from host.replay.timeline_marks import MIXED, POINTS_MAX, Band, Lane, Numbers
@@ -88,6 +92,30 @@ def test_a_part_of_the_time(log):
     assert make_timeline(log, Window(1000, 2000)).empty
 
 
+def test_a_trace_of_another_core_shows_what_was_sensed_and_says_so(log, monkeypatch):
+    monkeypatch.setattr(lane, "FORMAT", 99)
+    other = make_timeline(log)
+    assert other.story.unknown > 20 and "limit_ma" not in other.story.calendar.numbers
+    assert other.story.calendar.numbers["power_w"].count
+    assert "come from another firmware" in other.html()
+
+
+def test_no_record_whatever_it_holds_stops_the_page(log, seed):
+    draw = random.Random(seed)
+    trace, ledger = list(log.trace[::3]), list(log.ledger)
+    for records in (trace, ledger):
+        for _ in range(len(records) // 4):
+            at = draw.randrange(len(records))
+            bad = bytearray(records[at])
+            for _ in range(draw.randrange(1, 4)):
+                place = draw.choice([*range(6, 17), *range(17, max(18, len(bad) - 10))])
+                bad[place] = draw.randrange(256)
+            bad[-10:-8] = fold(crc32(bad[:-10])).to_bytes(2, "little")
+            records[at] = bytes(bad)
+    spoilt = make_timeline(FieldLog(log.origin, trace, ledger))
+    assert "</html>" in spoilt.html() and spoilt.summary()["trace_entries"]
+
+
 def test_peaks_outlive_decimation():
     line = Numbers()
     for at in range(50 * POINTS_MAX):
@@ -99,14 +127,14 @@ def test_peaks_outlive_decimation():
 
 
 def test_many_short_bands_become_few_and_say_so():
-    lane = Lane()
+    flicker = Lane()
     for at in range(20_000):
-        lane.set(at * 100.0, "pilot_B" if at % 2 else "pilot_C")
-    lane.set(10_000_000.0, "pilot_A")
-    lane.done(20_000_000.0)
-    assert lane.coarse and len(lane.bands) <= 1500
-    assert lane.bands[-1] == Band(10_000_000.0, 20_000_000.0, "pilot_A")
-    assert {band.what for band in lane.bands} >= {MIXED, "pilot_A"}
+        flicker.set(at * 100.0, "pilot_B" if at % 2 else "pilot_C")
+    flicker.set(10_000_000.0, "pilot_A")
+    flicker.done(20_000_000.0)
+    assert flicker.coarse and len(flicker.bands) <= 1500
+    assert flicker.bands[-1] == Band(10_000_000.0, 20_000_000.0, "pilot_A")
+    assert {band.what for band in flicker.bands} >= {MIXED, "pilot_A"}
 
 
 def test_the_page_has_the_end_of_summer_time(timeline):

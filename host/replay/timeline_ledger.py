@@ -77,10 +77,16 @@ class LedgerReader:
         if isinstance(register_wh, int) and one.fields.get("meter_id") and one.kind != "GAP_BEGIN":
             chart.line("register_ledger_wh").add(x_ms, register_wh)
         if one.kind not in _SILENT:
-            self.facts.append(Fact(key, x_ms, one.kind, self._words.fields(one)))
+            self.facts.append(Fact(key, x_ms, one.kind, self._say(one)))
             if len(self.facts) > FACTS_MAX:
                 self.facts.pop(0)
                 self.facts_hidden += 1
+
+    def _say(self, one: Entry) -> str:
+        try:
+            return self._words.fields(one)
+        except (ValueError, OverflowError, OSError):  # a time that no calendar has
+            return ""
 
     # --- what lasts ---
 

@@ -180,7 +180,7 @@ class Reader:
         entry = segment.first
         try:
             lane.restore(segment.snapshot)
-        except ValueError:
+        except (ValueError, IndexError):
             self.story.unknown += 1
             return entry
         same = True
@@ -193,7 +193,11 @@ class Reader:
                     same = False
                     self.story.differs += 1
                 continue
-            lane.take(entry.now, entry.data)
+            try:
+                lane.take(entry.now, entry.data)
+            except (ValueError, IndexError):  # an event of another firmware
+                self.story.unknown += 1
+                return entry
             gathered = gathered or entry.kind != events.TICK
             self._show(entry, lane, gathered)
         return entry
