@@ -8,7 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from host.replay.timeline import make_timeline
-from tests.browser import TIMEOUT_S, browser, colours, complaints, requests
+from tests.webdriver import TIMEOUT_S, browser, colours, complaints, requests
 from tests.field_story import field_log
 
 BARS = "return document.querySelectorAll('#chart0 .bars .point path').length"
