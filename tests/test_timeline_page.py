@@ -8,8 +8,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from host.replay.timeline import make_timeline
-from tests.webdriver import TIMEOUT_S, browser, colours, complaints, requests
 from tests.field_story import field_log
+from tests.webdriver import TIMEOUT_S, browser, colours, complaints, requests
 
 BARS = "return document.querySelectorAll('#chart0 .bars .point path').length"
 LABELS = "return [...document.querySelectorAll('#chart0 .xtick text')].map(t => t.textContent)"
