@@ -12,7 +12,7 @@ from host.provisioning.limits import judge
 from host.provisioning.names import LINES
 from host.provisioning.order import Installation
 from host.provisioning.texts import LANGUAGES
-from tests.browser import browser, printed
+from tests.webdriver import browser, printed
 
 # the longest that an order may hold, and the longest that a box says
 LONG = "Øster Farimagsgade " * 6 + "123456"

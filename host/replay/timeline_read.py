@@ -12,8 +12,10 @@ from wallbox.core.rules import ENDING, OPEN
 from wallbox.core.state import State
 from wallbox.store.record import unpack
 
+from host.replay.cores import of_tree
 from host.replay.field_log import FieldLog
 from host.replay.lane import DECIDED, SNAPSHOT, Lane
+from host.replay.play import Lanes
 from host.replay.segments import Entry, Segment, read_entries, read_segments
 from host.replay.timeline_marks import Chart
 from host.replay.timeline_places import Places
@@ -164,7 +166,7 @@ class Reader:
     # --- what the core made of it ---
 
     def _decided(self) -> None:
-        lane = Lane()
+        lanes = Lanes(of_tree().load(), self.log.layouts)
         total = len(self.log.trace)
         first = unpack(self.log.trace[0])[0] if total else 0
         last: Entry | None = None
@@ -172,7 +174,7 @@ class Reader:
             self.progress("deciding", segment.first.sequence - first, total)
             if last and not segment.follows:
                 self._end(last)
-            last = self._play(segment, lane)
+            last = self._play(segment, lanes.of(segment))
         if last:
             self._end(last)
 
