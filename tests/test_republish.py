@@ -151,6 +151,9 @@ def test_the_command(operator, tmp_path):
     assert told["complete"] and told["acknowledged"] == 100 and told["box"] == SERIAL
     again = ["republish", str(operator.path), "--box", SERIAL, *options]
     assert CliRunner().invoke(app, again).exit_code == 0  # out of the collector's own database
+    again = ["replay", str(path), "--publish", f"127.0.0.1:{operator.settings.port}", "--json"]
+    told = CliRunner().invoke(app, again, env={"WALLBOX_KEYS": str(operator.keys.directory)})
+    assert told.exit_code == 0 and json.loads(told.stdout)["complete"]
     assert CliRunner().invoke(app, ["republish", str(path), "--speed", "fast"]).exit_code == 2
     verified = CliRunner().invoke(
         app, ["ledger", "verify", str(operator.path), "--keys", str(operator.keys.directory)]

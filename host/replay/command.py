@@ -71,6 +71,13 @@ def replay(
         typer.Option(metavar="REV", help="List what the rules of this git revision (or of a folder "
                      "`core`) would have decided otherwise."),
     ] = None,
+    publish: Annotated[
+        str | None,
+        typer.Option(metavar="BROKER", help="Play nothing: publish the log's ledger at this broker "
+                     "as the box did; all options of it are those of `wallbox republish`."),
+    ] = None,
+    speed: Annotated[str, typer.Option(help="With --publish: 60x, an hour in a minute; or max.")]
+    = "max",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     no_color: NoColorOption = False,
@@ -84,8 +91,10 @@ def replay(
     wallbox replay field.zip
     wallbox replay field.zip --on cpython --on micropython
     wallbox replay field.zip --against HEAD~1
+    wallbox replay field.zip --publish localhost --speed 60x
 
-    Exit code 0: all agrees; with --against, nothing would differ. 1: something differs. 2: wrong
+    Exit code 0: all agrees; with --against, nothing would differ; with --publish see `wallbox
+    republish --help`. 1: something differs. 2: wrong
     options. 3: the chip does not answer or gives no prompt. 4: log or rules are unusable.
     """
     from host.replay.cores import NoCore, of_revision
@@ -94,6 +103,9 @@ def replay(
         out.no_color = error.no_color = True
     if against and on:
         raise typer.BadParameter("--against plays on cpython; leave --on out")
+    if publish:
+        _publish(log, publish, speed, as_json)
+        return
     found, seen = opened(log)
     try:
         with rules(rev) as core:
@@ -107,6 +119,18 @@ def replay(
                 _against(found, seen, core, other, wanted, workers, as_json)
     except NoCore as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
+
+
+def _publish(log: Path, broker: str, speed: str, as_json: bool) -> None:
+    """`wallbox republish`, with its options from the environment."""
+    from host.replay.publish_command import republish_command
+
+    host, _, port = broker.partition(":")
+    words = [str(log), "--broker", host, "--speed", speed]
+    words += ["--port", port] if port else []
+    once = typer.Typer(add_completion=False)
+    once.command("republish")(republish_command)
+    once([*words, "--json"] if as_json else words, prog_name="wallbox republish")
 
 
 def opened(path: Path) -> tuple[FieldLog, Survey]:
