@@ -292,3 +292,8 @@ def test_a_rollover_and_an_exchanged_meter_add_up_apart(tmp_path):
     assert (first["rollover_wh"], first["difference_wh"]) == (1400, 0)
     assert (second["meter_id"], second["first_register_wh"]) == (78, 7)
     assert second["difference_wh"] == 0
+
+
+def test_a_clock_that_ran_wild_is_still_told():
+    assert Words().time((1 << 48) // 1000) == "281474976710 s, behind the calendar's end"
+    assert Words(local=True).time(253_402_214_399).startswith("9999-12-3")

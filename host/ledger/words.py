@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from host.ledger.entries import Entry, Value
 
 LOCAL = ZoneInfo("Europe/Copenhagen")
+CALENDAR_ENDS_S = 253_402_214_400  # 9999-12-31; a clock that runs wild may tell more
 
 
 class Words:
@@ -21,6 +22,8 @@ class Words:
         """`2026-01-01 00:15:00 S`; `unknown` where the box did not know the time."""
         if not utc_s:
             return "unknown"
+        if utc_s >= CALENDAR_ENDS_S:
+            return f"{utc_s} s, behind the calendar's end"
         moment = datetime.fromtimestamp(utc_s, self.zone)
         # an hour that comes twice in autumn is told apart by its offset
         twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
