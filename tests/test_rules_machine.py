@@ -12,7 +12,7 @@ from wallbox.core import decisions, engine, events, fields, leases
 from wallbox.core import state as memory
 
 from tests.lane import Lane, Random
-from tests.rules_model import DENIALS, Model
+from host.years.on_box.rules_model import DENIALS, Model
 
 STEPS = 25_000  # of each of the eight stories
 WILD_STEPS = 12_000

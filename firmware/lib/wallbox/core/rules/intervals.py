@@ -93,6 +93,7 @@ def _grace_s(state) -> int:
 def _after_power_cut(state, event, out: list) -> None:
     """The last heartbeat, if younger than the last record, is the best known begin of the gap."""
     state.boundary_utc_s = 0
+    state.interval_s = state.interval_next_s  # the configuration is told before the boot
     if not state.accounted:
         return
     cause = decisions.GAP_RESTART

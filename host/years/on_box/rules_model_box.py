@@ -1,7 +1,6 @@
-"""What an onlooker knows of the box's contactor, meter and link: faults and absence.
-
-Told in another way than the core does it: by what was seen and when, not by counters of its own.
-"""
+# What an onlooker knows of the box's contactor, meter and link: faults and absence.
+#
+# Told in another way than the core does it: by what was seen and when, not by counters of its own.
 
 from wallbox.core import decisions, events
 
@@ -26,7 +25,7 @@ class Switch:
         elif event[0] == events.METER_READING:
             at_rest = not self.told and not self.answers and now - self.told_at >= SETTLED_MS
             flows = at_rest and any(event[6 + phase] >= STRAY_MA for phase in range(3))
-            self.strays = [*self.strays[-1:], flows]
+            self.strays = self.strays[-1:] + [flows]
             self.stray = self.stray or self.strays == [True, True]
         if self.told != self.answers and now - self.told_at >= FOLLOW_MS:
             self.failed = True

@@ -1,11 +1,11 @@
-"""What the rules must never do, told a second time and in another way than the core does it.
-
-It watches events and facts, and asks after each step what may be and what may not.
-"""
+# What the rules must never do, told a second time and in another way than the core does it.
+#
+# It watches events and facts, and asks after each step what may be and what may not. The tests of
+# the rules and the simulated years ask the same one.
 
 from wallbox.core import decisions, events, leases
 
-from tests.rules_model_box import Absence, Identity, Switch
+from host.years.on_box.rules_model_box import Absence, Identity, Switch
 
 C = events.C
 FREE, REQUIRED = 0, 1
@@ -60,6 +60,7 @@ class Model:
 
     def power_off(self):
         """The ledger keeps the rest."""
+        self.config = [0] * 12
         self.letter = events.NONE
         self.keys = {}  # who may start, until when
         self.read_at = None
@@ -72,6 +73,17 @@ class Model:
         self.must_end = False
         self.began_by = None
         self.mode = FREE if self.told_mode is None else self.told_mode
+        self.tag_limit_ma = self.session[6] if self.session else 0
+
+    def resumes(self):
+        """The ledger was read again without a boot; what only a boot forgets still holds."""
+        self.config = [0] * 12
+        self.letter = events.NONE
+        self.keys = {}
+        self.read_at = None
+        self.meter_bad = self.ledger_full = self.ledger_failed = 0
+        self.meter.power_off()
+        self.below_since = None
         self.tag_limit_ma = self.session[6] if self.session else 0
 
     # what comes in

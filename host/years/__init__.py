@@ -1,0 +1,1 @@
+"""Simulated years: boxes with the real firmware in simulated time, and what must always hold."""

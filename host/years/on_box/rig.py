@@ -1,0 +1,363 @@
+# The box in its world: the firmware's own `box`, its tasks, and how long they sleep.
+#
+# A task sleeps as it asks while something happens at the box (`full`), a little longer around that
+# (`near`), and as long as nothing can come of it in between (calm). docs/reliability.md says what
+# is left out by that.
+
+from binascii import crc32
+
+from hw.sim.flash import SECTOR_SIZE as SECTOR
+from hw.sim.flash import NorFlash
+from hw.sim.flash_faults import FaultyFlash, PowerCut
+
+from host.years.on_box import chip, tags
+from host.years.on_box.chance import Chance
+from host.years.on_box.net import Transport
+from host.years.on_box.tasks import Asyncio, Tasks
+
+chip.install()
+
+from host.years.on_box.files import Files  # noqa: E402
+from host.years.on_box.onlooker import Onlooker  # noqa: E402
+from wallbox import box as firmware  # noqa: E402
+from wallbox.core import events  # noqa: E402
+from wallbox.drivers import tags as tag_driver  # noqa: E402
+from wallbox.link import link as firmware_link  # noqa: E402
+
+firmware_link.Transport = Transport
+
+PPM = 1_000_000
+HOUR_MS = 3_600_000
+CALM_MS = 900_000
+SAID_MOST = 40
+LOOPS = (chip.board.SEAL_LID, chip.board.SEAL_TERMINAL_COVER)
+LATCHES = (chip.board.SEAL_LATCH_LID, chip.board.SEAL_LATCH_TERMINAL_COVER)
+
+
+class Watchdog:
+    def feed(self):
+        pass
+
+
+class Pilot:
+    """As drivers/pilot.py: the letter is the car's, without the ADC's noise."""
+
+    high_mv = low_mv = 0
+
+    def __init__(self, rig):
+        self._rig = rig
+        self.letter = 6
+        self.set_duty(1000)
+
+    def set_duty(self, duty_permille):
+        rig = self._rig
+        duty = duty_permille * 65_535 // 1000
+        if rig.duty != duty:
+            rig.duty = duty
+            rig.site.offer_changed()
+
+    def sample(self):
+        self.letter = self._rig.letter
+        return False
+
+
+class Rig:
+    def __init__(self, site):
+        settings = site.settings
+        self.site = site
+        self.net = site.net
+        self.chance = Chance(settings["seed"], "rig")
+        self.pins = [0] * 40
+        self.pins[chip.board.CONTACTOR_FEEDBACK] = 1
+        self.interrupts = {}
+        self.duty = 65_535
+        self.letter = 0
+        self.nvs = {"ledger_key": site.key, "serial": settings["serial"].encode()}
+        self.rtc_ms = None
+        self.reset_cause = 1
+        ledger_size, trace_size = settings["ledger_size"], settings["trace_size"]
+        self.flash = FaultyFlash(ledger_size + trace_size, settings["seed"])
+        self.partitions = {"ledger": (0, ledger_size), "trace": (ledger_size, trace_size)}
+        self.files = Files(self._cut)
+        self.files.held["config.json"] = settings["config"].encode()
+        self.ppm = PPM + settings["drift_ppm"]
+        self.base_at = self.base_now = 0  # where the crystal's present pace began
+        self.box = None
+        self.tasks = Tasks(self.wake)
+        self.reader = None
+        self.list = tags.List()
+        self.words = []  # what the firmware has printed lately
+        self.onlooker = Onlooker(self)
+        self.stride_ms = settings["stride_ms"]  # of the link, while it is calm
+
+    # for the chip's modules
+
+    def now(self):
+        """ms since boot, by the box's own crystal."""
+        return self.base_now + (self.site.at - self.base_at) * self.ppm // PPM
+
+    def world_at(self, now):
+        """The first ms of the world at which the box reads at least this."""
+        return self.base_at + ((now - self.base_now) * PPM + self.ppm - 1) // self.ppm
+
+    def set_drift(self, ppm):
+        """The crystal runs faster or slower from now on."""
+        self.base_now, self.base_at = self.now(), self.site.at
+        self.ppm = PPM + ppm
+
+    def noise(self, count):
+        return bytes([self.chance.below(256) for _ in range(count)])
+
+    def said(self, text):
+        self.words.append((self.site.at, text))
+        if len(self.words) > SAID_MOST:
+            self.words.pop(0)
+
+    def _cut(self):
+        self.flash.cuts += 1
+        raise PowerCut("in a file")
+
+    def build_pilot(self):
+        return Pilot(self)
+
+    def build_tags(self, values, key, inbox):
+        if not values["reader.fitted"]:
+            return None
+        self.reader = tags.Reader()
+        return tag_driver.Tags(self.reader, self.list, tags.Counters(), inbox)
+
+    # power
+
+    def boot(self, cause):
+        """The chip starts; whatever is left of the flash is what it finds."""
+        site = self.site
+        self.flash.power_on()
+        self.base_at, self.base_now = site.at, 0
+        self.reset_cause = cause
+        self.tasks.clear()
+        Asyncio.tasks = self.tasks
+        site.ordered_cut()
+        box = firmware.Box(Watchdog(), site.key)
+        assert not box.config_error, box.config_error
+        self.box = box
+        self.letter = site.car.letter()
+        self.onlooker.boots(box, cause)
+        box.recover(cause)
+        self.onlooker.recovered(box)
+        self.decide = self.tasks.add("decide", box.decide())
+        self.sense = self.tasks.add("sense", box.sense())
+        self.measure = self.tasks.add("measure", box.measure())
+        self.tasks.add("network", box.network())
+        self.tasks.add("keep", box.keep())
+        if box.tags:
+            self.tasks.add("tags", box.read_tags())
+        self.link = self.tasks.add("link", box.link.run())
+
+    def end(self):
+        """The chip stops, in the middle of whatever it did."""
+        self.onlooker.ends()
+        self.tasks.clear()
+        if self.box is not None:
+            line = self.site.broker.line
+            if line is not None:
+                line.open = False
+                self.site.broker.line = None
+            self.box = None
+        self.interrupts = {}
+        if self.duty != 65_535:
+            self.duty = 65_535
+            self.site.offer_changed()
+        if self.pins[chip.board.CONTACTOR]:
+            self.pins[chip.board.CONTACTOR] = 0
+            self.site.coil_changed()
+
+    def power_lost(self):
+        self.rtc_ms = None
+
+    # levels
+
+    def coil(self):
+        return self.pins[chip.board.CONTACTOR]
+
+    def contacts(self, closed):
+        self.pins[chip.board.CONTACTOR_FEEDBACK] = 0 if closed else 1
+
+    def latches_reset(self):
+        """An open loop wins over the reset."""
+        for loop in range(2):
+            self.pins[LATCHES[loop]] = self.pins[LOOPS[loop]]
+
+    def seal(self, loop, opened):
+        """The loop's level; its latch remembers an opening, with or without power."""
+        if opened:
+            self.pins[LATCHES[loop]] = 1
+        if self.pins[LOOPS[loop]] != opened:
+            self.pins[LOOPS[loop]] = opened
+            handler = self.interrupts.get(LOOPS[loop])
+            if handler is not None and opened and self.box is not None:
+                handler(None)
+
+    def local_limit(self, source, limit_ma):
+        """A sensor of the house or of the box itself speaks."""
+        if self.box is not None:
+            event = self.box.inbox.claim(events.LOCAL_LIMIT)
+            if event:
+                event[1], event[2] = source, limit_ma
+                self.box.inbox.commit()
+                self.site.near(10_000)
+
+    def bad_sector(self, number, way):
+        """From now on it fails in this way; three at the most, in either ring one of eight."""
+        if len(self.flash.bad_sectors) < 3:
+            self.flash.fail(number % (self.flash.size // SECTOR), way)
+
+    def rot(self, place, bit):
+        """A bit flips in what the operator has, or in the trace; not where the ring writes."""
+        size, trace = self.partitions["ledger"][1], self.partitions["trace"]
+        if place & 1 or self.box is None:
+            self._flip(trace[0] + place % trace[1], bit)
+            return
+        ledger = self.box.ledger
+        sector = place % (size // SECTOR)
+        near = (ledger.head, ledger.before(ledger.head), (ledger.head + 1) % ledger.count)
+        if sector in near or not ledger.first[sector]:
+            return
+        if ledger.last_in(sector) <= min(self.site.collector.stand, ledger.acknowledged):
+            self._flip(sector * SECTOR + (place >> 8) % SECTOR, bit)
+
+    def _flip(self, address, bit):
+        byte = bytearray(1)
+        NorFlash.read_into(self.flash, address, byte)  # also without power
+        byte[0] ^= 1 << bit
+        self.flash.load(address, byte)
+        self.site.told("bits that rot flipped")
+
+    # how long tasks sleep
+
+    def wake(self, task, ms):
+        site = self.site
+        at = site.at
+        asked = at + ms
+        if at < site.full_until or not ms:
+            return asked
+        name = task.name
+        if name == "sense":
+            if at < site.lively_until or not task.sleeps & 1:
+                return asked
+            return at + HOUR_MS
+        near = at < site.near_until
+        if name == "measure":
+            return self._measure(at, asked, ms, near)
+        if name == "keep":
+            return asked if at < site.lively_until else at + (10_000 if near else CALM_MS)
+        if name == "network":
+            return self._network(at, asked, near)
+        if name == "link":
+            return self._link(at, asked, ms, near)
+        if name == "tags":
+            return at + HOUR_MS
+        return asked
+
+    def _measure(self, at, asked, ms, near):
+        meter = self.box.sampling.meter
+        if not meter.idle:
+            arrives = self.site.bus.at
+            if arrives >= 0:
+                return max(at + 1, arrives)
+            if ms > 5:
+                return asked
+            master = meter.master
+            return max(asked, self.world_at(master.asked_at + master.timeout_ms + 12))
+        if meter._wanted:
+            return asked
+        if meter.silent or meter.blocked or not self.box.agent.state.reading:
+            return asked if near else max(asked, at + 600_000)
+        if self.box.agent.state.contactor:
+            return max(asked, at + (10_000 if near else 120_000))
+        return max(asked, at + (60_000 if near else HOUR_MS))
+
+    def _network(self, at, asked, near):
+        box = self.box
+        if not box.wifi.up or not box.clock.quality:
+            return max(asked, at + (15_000 if near else 600_000))
+        return min(max(self.world_at(box.clock.due), at + 15_000), at + HOUR_MS)
+
+    def _link(self, at, asked, ms, near):
+        if ms == 5:
+            return asked
+        if ms == 200 and not self.net.wifi_up:
+            return at + (5000 if near else 600_000)
+        if ms != 40:
+            return asked if near or ms < 10_000 else at + 4 * ms
+        publisher = self.box.link.publisher
+        session = publisher.session
+        if session.awaiting or session.count > session.pending:
+            return at + session.late_ms() + 10
+        if publisher.asked:
+            return at + 500
+        if session.cursor > publisher.stated + 1 or publisher.subscribed and not publisher.delivered:
+            return at + (5000 if near else 30_000)
+        return at + (15_000 if near else self.stride_ms)
+
+    def poke(self, name, at):
+        """The task goes on at this ms at the latest."""
+        for task in self.tasks.all:
+            if task.name == name and task.wake_at > at:
+                task.wake_at = at
+
+    def poke_all(self):
+        at = self.site.at
+        for task in self.tasks.all:
+            if task.name == "measure":
+                if self.box is not None and self.box.sampling.meter.idle:
+                    task.wake_at = min(task.wake_at, at + 1 + self.chance.below(1000))
+            elif task.wake_at > at + 1000 and task.name != "tags" and task.name != "more":
+                task.wake_at = at + (40 if task.name != "keep" else 1000)
+
+    def due(self):
+        """The world's ms at which a task goes on."""
+        nearest = 1 << 60
+        for task in self.tasks.all:
+            if task.waits is not None:
+                if task.waits.up:
+                    return 0
+            elif task.wake_at < nearest:
+                nearest = task.wake_at
+        box = self.box
+        if self.sense.sleeps & 1 and not box.agent.halted:
+            at = self.world_at(box.agent.state.due)
+            if at < nearest:
+                return at
+        return nearest
+
+    def work(self, _nothing):
+        """Each task that is ready goes on, once."""
+        site = self.site
+        at = site.at
+        tasks = self.tasks
+        box = self.box
+        if self.sense.sleeps & 1 and not box.agent.halted:
+            if self.sense.wake_at > at >= self.world_at(box.agent.state.due):
+                self.sense.wake_at = at
+        for task in tasks.all[:]:
+            if task.over:
+                continue
+            if task.waits.up if task.waits is not None else task.wake_at <= at:
+                tasks.run(task)
+        tasks.sweep()
+        measure = self.measure
+        if measure.wake_at > at + 1000:
+            meter = box.sampling.meter
+            if meter._wanted and meter.idle:
+                measure.wake_at = at + 1 + self.chance.below(1000)
+        self.onlooker.looks()
+
+    def digest(self):
+        return crc32(self.flash.image())
+
+    def heal(self):
+        self.flash.bad_sectors.clear()
+        self.files.cut_in(0)
+        self.flash.cut_in(0)
+        for loop in range(2):
+            self.seal(loop, 0)
