@@ -12,6 +12,7 @@ from hw.sim.flash_faults import FaultyFlash, PowerCut
 
 from host.years.on_box import chip, tags
 from host.years.on_box.chance import Chance
+from host.years.on_box.collector import Wrong
 from host.years.on_box.net import Transport
 from host.years.on_box.tasks import Asyncio, Tasks
 
@@ -29,6 +30,8 @@ firmware_link.Transport = Transport
 PPM = 1_000_000
 HOUR_MS = 3_600_000
 CALM_MS = 900_000
+NEVER = 1 << 60
+TURNS_MOST = 3000  # of the tasks, in one ms
 SAID_MOST = 40
 LOOPS = (chip.board.SEAL_LID, chip.board.SEAL_TERMINAL_COVER)
 LATCHES = (chip.board.SEAL_LATCH_LID, chip.board.SEAL_LATCH_TERMINAL_COVER)
@@ -86,6 +89,7 @@ class Rig:
         self.tasks = Tasks(self.wake)
         self.reader = None
         self.list = tags.List()
+        self.next_due = 0  # the world's ms at which a task goes on
         self.words = []  # what the firmware has printed lately
         self.onlooker = Onlooker(self)
         self.stride_ms = settings["stride_ms"]  # of the link, while it is calm
@@ -134,6 +138,7 @@ class Rig:
         self.flash.power_on()
         self.base_at, self.base_now = site.at, 0
         self.reset_cause = cause
+        self.next_due = 0
         self.tasks.clear()
         Asyncio.tasks = self.tasks
         site.ordered_cut()
@@ -304,6 +309,8 @@ class Rig:
         for task in self.tasks.all:
             if task.name == name and task.wake_at > at:
                 task.wake_at = at
+                if at < self.next_due:
+                    self.next_due = at
 
     def poke_all(self):
         at = self.site.at
@@ -313,43 +320,46 @@ class Rig:
                     task.wake_at = min(task.wake_at, at + 1 + self.chance.below(1000))
             elif task.wake_at > at + 1000 and task.name != "tags" and task.name != "more":
                 task.wake_at = at + (40 if task.name != "keep" else 1000)
-
-    def due(self):
-        """The world's ms at which a task goes on."""
-        nearest = 1 << 60
-        for task in self.tasks.all:
-            if task.waits is not None:
-                if task.waits.up:
-                    return 0
-            elif task.wake_at < nearest:
-                nearest = task.wake_at
-        box = self.box
-        if self.sense.sleeps & 1 and not box.agent.halted:
-            at = self.world_at(box.agent.state.due)
-            if at < nearest:
-                return at
-        return nearest
+        self.next_due = 0
 
     def work(self, _nothing):
-        """Each task that is ready goes on, once."""
-        site = self.site
+        """Each task that is ready goes on, until all of them wait; `next_due` tells how long."""
+        site, tasks, box, sense = self.site, self.tasks, self.box, self.sense
         at = site.at
-        tasks = self.tasks
-        box = self.box
-        if self.sense.sleeps & 1 and not box.agent.halted:
-            if self.sense.wake_at > at >= self.world_at(box.agent.state.due):
-                self.sense.wake_at = at
-        for task in tasks.all[:]:
-            if task.over:
-                continue
-            if task.waits.up if task.waits is not None else task.wake_at <= at:
+        turns = 0
+        while True:
+            if sense.sleeps & 1 and sense.wake_at > at and not box.agent.halted:
+                if at >= self.world_at(box.agent.state.due):
+                    sense.wake_at = at
+            nearest = NEVER
+            ran = False
+            for task in tasks.all:
+                waits = task.waits
+                if waits is not None:
+                    if not waits.up:
+                        continue
+                elif task.wake_at > at:
+                    if task.wake_at < nearest:
+                        nearest = task.wake_at
+                    continue
                 tasks.run(task)
-        tasks.sweep()
+                ran = True
+                if tasks.changed:
+                    tasks.sweep()
+                    break
+            if not ran:
+                break
+            turns += 1
+            if turns > TURNS_MOST:
+                raise Wrong("rests", "the box's tasks never come to rest")
         measure = self.measure
-        if measure.wake_at > at + 1000:
-            meter = box.sampling.meter
-            if meter._wanted and meter.idle:
-                measure.wake_at = at + 1 + self.chance.below(1000)
+        meter = box.sampling.meter
+        if meter._wanted and measure.wake_at > at + 1000 and meter.idle:
+            measure.wake_at = at + 1 + self.chance.below(1000)
+            nearest = min(nearest, measure.wake_at)
+        if sense.sleeps & 1 and not box.agent.halted:
+            nearest = min(nearest, self.world_at(box.agent.state.due))
+        self.next_due = nearest
         self.onlooker.looks()
 
     def digest(self):

@@ -89,9 +89,9 @@ class Site:
         heap, rig = self.heap, self.rig
         rounds, last = 0, -1
         while True:
-            at = heap[0][0] if heap else NEVER
-            due = rig.due() if self.power_on_at < 0 else NEVER
-            at = min(at, due)
+            at = rig.next_due if self.power_on_at < 0 else NEVER
+            if heap and heap[0][0] < at:
+                at = heap[0][0]
             if at > until:
                 break
             if at > self.at:
@@ -105,7 +105,8 @@ class Site:
             while heap and heap[0][0] <= self.at:
                 _, _, act, argument = heapq.heappop(heap)
                 self._guarded(act, argument)
-            if self.power_on_at < 0 and rig.due() <= self.at:
+                rig.next_due = 0
+            if self.power_on_at < 0:
                 self._guarded(rig.work, None)
         self.at = max(self.at, until)
 
@@ -289,9 +290,10 @@ class Site:
 
     def settle(self, patience_ms):
         """All that was promised arrives, and the books are closed."""
+        self.run(self.at + 3_600_000)
+        onlooker = self.rig.onlooker
+        last = onlooker.next_sequence - 1
         until = self.at + patience_ms
-        while self.at < until:
+        while self.at < until and self.collector.stand < last:
             self.run(self.at + 3_600_000)
-            if self.rig.onlooker.delivered():
-                break
-        self.rig.onlooker.closes()
+        onlooker.closes(last)

@@ -34,18 +34,19 @@ class Flag:
 
 
 class Task:
-    def __init__(self, name, coroutine):
+    def __init__(self, name, coroutine, tasks):
+        self.tasks = tasks
         self.name = name
         self.coroutine = coroutine
         self.waits = None  # for this flag to be up
         self.wake_at = READY  # world's ms, if it waits for no flag
         self.sleeps = 0
-        self.runs = 0
         self.over = False
 
     def cancel(self):
         if not self.over:
             self.over = True
+            self.tasks.changed = True
             self.coroutine.close()
 
 
@@ -54,27 +55,24 @@ class Tasks:
 
     def __init__(self, wake):
         self.all = []
+        self.changed = False  # tasks have come or ended
         self._wake = wake
-        self._running = None
 
     def add(self, name, coroutine):
-        task = Task(name, coroutine)
-        self.all.append(task)
+        task = Task(name, coroutine, self)
+        self.all = self.all + [task]
+        self.changed = True
         return task
 
     def run(self, task):
         """Until it waits again. What it raises comes through."""
-        self._running = task
         task.waits = None
-        task.runs += 1
         try:
             waits = task.coroutine.send(None)
         except StopIteration:
             task.over = True
-            self.all.remove(task)
+            self.changed = True
             return
-        finally:
-            self._running = None
         if isinstance(waits, int):
             task.sleeps += 1
             task.wake_at = self._wake(task, waits)
@@ -82,10 +80,9 @@ class Tasks:
             task.waits = waits
 
     def sweep(self):
-        """Takes away those that were cancelled."""
-        for task in self.all[:]:
-            if task.over:
-                self.all.remove(task)
+        """Takes away those that have ended."""
+        self.changed = False
+        self.all = [task for task in self.all if not task.over]
 
     def clear(self):
         """The power is off. What ends a task frees only what is lost anyway."""

@@ -35,7 +35,9 @@ def decide(state, now: int) -> None:
         state.pause_at = 0
         state.want_duty = STEADY
         state.want_closed = 0
-        if state.contactor and state.letter != events.A:
+        # a car without a diode is wrong only while it is offered current: not ten times a second
+        wrong = state.duty_permille != STEADY and events.D <= state.letter <= events.F
+        if wrong or state.contactor and state.letter != events.A:
             state.restart_at = now + RESTART_MS
     elif state.limit_ma < LEAST_MA:
         state.want_duty = STEADY

@@ -108,6 +108,6 @@ class Reader(Sectors):
             sequence += 1
         if not end:
             return (0, 0, 0)
-        self._cursor_sequence = sequence if sequence <= last else 0
+        self._cursor_sequence = sequence  # what is written next lies behind it, if in this sector
         self._cursor_offset = offset + end
         return (end, first, sequence - 1)
