@@ -2,6 +2,7 @@
 #
 # One world at a time: `chip.world` is asked for levels, time and flash.
 
+import json
 import sys
 
 from hw.boards import wroom32
@@ -205,9 +206,7 @@ def _names(values):
     return {name.upper(): values[name] for name in values}
 
 
-sockets = Module(
-    AF_INET=2, SOCK_STREAM=1, SOCK_DGRAM=2, socket=Udp, getaddrinfo=_get_address
-)
+sockets = Module(AF_INET=2, SOCK_STREAM=1, SOCK_DGRAM=2, socket=Udp, getaddrinfo=_get_address)
 times = Module(
     ticks_ms=lambda: world.now(),
     ticks_diff=lambda later, earlier: later - earlier,
@@ -271,6 +270,10 @@ def _install_in_modules():
     for module in (config, settings, leasefile):
         module.os = files
         module.open = _open
+    settings.json = Module(  # MicroPython's own wants streams made in C
+        dump=lambda tree, file: file.write(json.dumps(tree)),
+        load=lambda file: json.loads(file.read()),
+    )
     for module in (box, agent, sampling, tags, report):
         module.print = _said
     box.listener = Module(Listener=_Silent)

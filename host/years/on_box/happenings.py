@@ -288,7 +288,8 @@ class Happenings:
             operator.order("lifecycle", '"after":"%s","reason":"payment"' % after)
         elif verb == 11:
             operator.order(
-                "absence", '"from_utc_s":%d,"until_utc_s":%d' % (utc_s + 60, utc_s + 3600 + a % 9999)
+                "absence",
+                '"from_utc_s":%d,"until_utc_s":%d' % (utc_s + 60, utc_s + 3600 + a % 9999),
             )
         elif a & 1 and box is not None and box.tags:
             operator.order("reader-mode", '"mode":"%s"' % ("required", "free")[b & 1])
@@ -311,4 +312,3 @@ class Happenings:
 
     def rot(self, place, bit):
         self.site.rig.rot(place, bit)
-

@@ -11,7 +11,9 @@ _ANSWER_MS = 40
 _CHARACTER_US = 1146  # 11 bits at 9600 baud
 
 # what a meter does wrong
-SILENT, EXCEPTION, BAD_CRC, CUT_SHORT, NOISE, SPIKE, FALL, FROZEN, STRANGER, UNIT, LATE = range(1, 12)
+SILENT, EXCEPTION, BAD_CRC, CUT_SHORT, NOISE, SPIKE, FALL, FROZEN, STRANGER, UNIT, LATE = range(
+    1, 12
+)
 FAULTS = (
     "", "silent", "exception", "bad CRC", "cut short", "noise", "register too high",
     "register too low", "register frozen", "another meter for a while", "another unit", "late",
@@ -188,7 +190,6 @@ class Meter:
         elif fault == LATE:
             late_ms += 700
         return frame, late_ms
-
 
     def _frame(self, request):
         """The answer to a request; the same as before, if nothing has moved."""

@@ -89,7 +89,9 @@ def _settings(own, number):
     small = chance.one_in(4)
     full_wh = 100_000_000 if chance.one_in(3) else 1_000_000_000
     near_end = chance.one_in(3)
-    register_wh = full_wh - chance.between(20_000, 900_000) if near_end else chance.below(90_000_000)
+    register_wh = (
+        full_wh - chance.between(20_000, 900_000) if near_end else chance.below(90_000_000)
+    )
     config = (
         '{"serial":"WB%06d","installation_limit_a":%d,"interval_s":%d,"cable_limit_a":%d,'
         '"meter":{"model":"%s"},"wifi":{"ssid":"home"},'
@@ -114,7 +116,7 @@ def _settings(own, number):
         "trace_size": 4096 * (8 if small or chance.one_in(2) else 256),
         "drift_ppm": chance.between(-60, 60),
         "off_ms": chance.long_tailed(200, 600_000),
-        "stride_ms": chance.pick((900_000, HOUR, 2 * HOUR)),
+        "stride_ms": chance.pick((HOUR, 2 * HOUR, 4 * HOUR)),
     }
 
 
@@ -134,7 +136,7 @@ def _car(chance, at, kind, stay_ms):
     taps = chance.pick((1, 1, 1, 2, 0))
     return [
         at, kind, "plug", stay_ms, chance.pick((16_000, 32_000, 10_000, 6000)),
-        chance.pick((3, 3, 1)), chance.pick((8000, 20_000, 45_000, 3000, -1)),
+        chance.pick((3, 3, 1)), chance.pick((8000, 20_000, 45_000, 3000)) if chance.below(16) else -1,
         not chance.one_in(10), chance.below(300) if chance.one_in(12) else -1,
         chance.one_in(60), chance.pick((0, 0, 1, 2, 3)), taps,
     ]  # fmt: skip

@@ -5,7 +5,7 @@
 import io
 import json
 import sys
-from binascii import crc32, hexlify
+from binascii import hexlify
 
 from host.years.on_box import chip, plan
 from host.years.on_box.collector import Wrong
@@ -66,8 +66,9 @@ def told(site, wrong):
         "flash_operations": rig.flash.operations,
         "torn": [rig.flash.torn_programs, rig.flash.torn_erases],
         "counts": site.counts,
-        "digest": "%08x-%s" % (
-            crc32(rig.flash.image()),
+        "digest": "%08x-%s"
+        % (
+            rig.digest(),
             str(hexlify(collector.previous), "ascii"),
         ),  # fmt: skip
     }

@@ -290,7 +290,10 @@ class Rig:
     def _link(self, at, asked, ms, near):
         if ms == 5:
             return asked
-        if ms == 200 and not self.net.wifi_up:
+        if ms == 200:  # no Wi-Fi
+            if self.net.wifi_up:
+                self.poke("network", at + 100)
+                return at + 1000
             return at + (5000 if near else 600_000)
         if ms != 40:
             return asked if near or ms < 10_000 else at + 4 * ms
@@ -300,7 +303,11 @@ class Rig:
             return at + session.late_ms() + 10
         if publisher.asked:
             return at + 500
-        if session.cursor > publisher.stated + 1 or publisher.subscribed and not publisher.delivered:
+        if (
+            session.cursor > publisher.stated + 1
+            or publisher.subscribed
+            and not publisher.delivered
+        ):
             return at + (5000 if near else 30_000)
         return at + (15_000 if near else self.stride_ms)
 
@@ -363,7 +370,13 @@ class Rig:
         self.onlooker.looks()
 
     def digest(self):
-        return crc32(self.flash.image())
+        """Of the whole flash, a sector at a time."""
+        crc = 0
+        sector = bytearray(SECTOR)
+        for address in range(0, self.flash.size, SECTOR):
+            NorFlash.read_into(self.flash, address, sector)
+            crc = crc32(sector, crc)
+        return crc
 
     def heal(self):
         self.flash.bad_sectors.clear()
