@@ -134,11 +134,14 @@ def _daily_life(chance, settings, span_ms, entries):
 def _car(chance, at, kind, stay_ms):
     """[.. plug, stays for, limit, phases, Wh or -1, waits, shy, no diode, number of its tag, taps]"""
     taps = chance.pick((1, 1, 1, 2, 0))
+    no_diode = chance.one_in(60)
+    if no_diode:  # it is offered current, and refused, again and again
+        stay_ms = min(stay_ms, HOUR // 4)
     return [
         at, kind, "plug", stay_ms, chance.pick((16_000, 32_000, 10_000, 6000)),
         chance.pick((3, 3, 1)), chance.pick((8000, 20_000, 45_000, 3000)) if chance.below(16) else -1,
         not chance.one_in(10), chance.below(300) if chance.one_in(12) else -1,
-        chance.one_in(60), chance.pick((0, 0, 1, 2, 3)), taps,
+        no_diode, chance.pick((0, 0, 1, 2, 3)), taps,
     ]  # fmt: skip
 
 
@@ -203,7 +206,7 @@ def _refused(chance, at, kind, entries, settings):
 
 
 def _meter(chance, at, kind, entries, settings):
-    most = 3 * DAY if chance.one_in(8) else HOUR
+    most = DAY if chance.one_in(8) else HOUR
     entries.append(
         [at, kind, "meter_fault", chance.between(1, 11), chance.below(500_000),
          chance.long_tailed(2 * S, most)]
@@ -243,7 +246,7 @@ def _order(chance, at, kind, entries, verb):
 
 def _configure(chance, at, kind, entries, settings):
     key, value = chance.pick((
-        ("interval_s", "900"), ("interval_s", "3600"), ("interval_s", "300"),
+        ("interval_s", "900"), ("interval_s", "3600"), ("interval_s", "1800"),
         ("seals.policy", '"stop"'), ("seals.policy", '"pause"'), ("seals.policy", '"report"'),
         ("presence.offline_grace_h", "72"), ("presence.offline_grace_h", "0"),
         ("place.relocate_after_h", "24"),

@@ -76,7 +76,7 @@ class Site:
     def told(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
 
-    def lively(self, ms=200):
+    def lively(self, ms=80):
         self.lively_until = max(self.lively_until, self.at + ms)
         self.poke("sense")
 
