@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from tests import mutants
+from tests import mutated_packets as mutants
 from tests.mqtt_decoder import (
     ClientStream,
     Connect,

@@ -5,10 +5,9 @@
 import json
 import sys
 
+from host.years.on_box.tasks import Asyncio, Flag
 from hw.boards import wroom32
 from hw.sim.flash import Partition
-
-from host.years.on_box.tasks import Asyncio, Flag
 
 UNIQUE_ID = b"\x02\x00\x00\x00\x00\x01"
 _NVS_MISSING = -4354

@@ -4,7 +4,7 @@
 
 from binascii import crc32
 
-from host.years.on_box.secrets import Mac
+from host.years.on_box.macs import Mac
 
 RECORD_LEAST = 27
 TAIL = 10

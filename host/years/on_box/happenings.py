@@ -310,5 +310,14 @@ class Happenings:
     def bad_sector(self, number, way):
         self.site.rig.bad_sector(number, way)
 
+    def flash_dies(self, way, length):
+        """No sector of the ledger takes anything, for a while."""
+        rig = self.site.rig
+        if rig.ledger_dead:
+            return
+        rig.ledger_dies(way)
+        self.site.near(min(length + 60_000, HOUR_MS))
+        self.site.later(self.site.at + length, lambda _nothing: rig.ledger_lives(), None)
+
     def rot(self, place, bit):
         self.site.rig.rot(place, bit)

@@ -3,17 +3,16 @@
 
 from binascii import crc32
 
-from host.years.on_box import chip
-from host.years.on_box.collector import Wrong
-from host.years.on_box.meter import WH
-from host.years.on_box.rules_model import IN_SERVICE, ON_HOLD, Model
 from wallbox.core import decisions, events
 
+from host.years.on_box.collector import Wrong
+from host.years.on_box.rules_model import IN_SERVICE, ON_HOLD, Model
+
 STATE, WATERMARK = 61, 62
-SEAL_SETTLED_MS = 5000
 LATE_WH = 2600  # of a session whose last register is an old one: 400 s at 22 kW
 SEALED = 3
 GOOD = 0
+LAST = 32
 
 
 class Onlooker:
@@ -28,15 +27,21 @@ class Onlooker:
         self.next_sequence = 1
         self.lost = {}  # sequences that rot has taken
         self.must_be_broken = 0  # bits of seals, by what has happened to the loops
-        self.seals_at = 0
         self.session_drawn = 0
         self.session_tainted = False
         self.kwh_checked = 0
         self.fact_at = 0
         self.sessions = 0
         self.account_utc_s = 0
+        self.interval_s = self.interval_most_s = 0  # by the configuration; of the running one
         self.last_now = 0
         self.halts = 0
+        self._last = [None] * LAST  # steps, for whoever wants to know how it came to this
+
+    def recent(self):
+        """The last events and facts, oldest first: [ms, number of the step, what, values]."""
+        found = [self._last[(self.steps + at) % LAST] for at in range(1, LAST + 1)]
+        return [entry for entry in found if entry is not None]
 
     # the box's life
 
@@ -63,7 +68,7 @@ class Onlooker:
     def _wrap(self, box):
         self.box = box
         agent, ledger = box.agent, box.ledger
-        take, append, mark = agent.take, ledger.append, ledger.flush_acknowledged
+        take, append = agent.take, ledger.append
         halt, recover = agent.halt, agent.recover
 
         def watched_take(event, now):
@@ -103,6 +108,10 @@ class Onlooker:
 
     def _before(self, event, now):
         self.steps += 1
+        self._last[self.steps % LAST] = [self.site.at, self.steps, event[0], str(event[1:9]), ""]
+        if event[0] == events.CONFIG:  # a running interval goes on as it began
+            self.interval_s = event[3]
+            self.interval_most_s = max(self.interval_most_s, event[3])
         self.model.event(event, self.box.agent.state, now)
 
     def _after(self, event, now):
@@ -134,6 +143,9 @@ class Onlooker:
     def _fact(self, fact, utc_s, now):
         kind = fact[0]
         fact = tuple(fact)
+        last = self._last[self.steps % LAST]
+        if last is not None:
+            last[4] += " %d%s" % (kind, fact[1:])
         try:
             self._explicit(fact, utc_s)
             self.model.fact(fact, now)
@@ -147,19 +159,16 @@ class Onlooker:
             self._energy(fact)
         elif kind == decisions.SEAL and fact[3] == SEALED:
             self.must_be_broken = 0
-            self.rig_latches()
-
-    def rig_latches(self):
-        """The box resets its latches; loops that are open keep theirs."""
 
     def _explicit(self, fact, utc_s):
         """An interval is no longer than it says: what is missing is a gap."""
         kind = fact[0]
         if kind == decisions.INTERVAL:
             took_s = fact[4] - self.account_utc_s
-            if self.account_utc_s and took_s > fact[6] + 32:
+            if self.account_utc_s and took_s > max(fact[6], self.interval_most_s) + 32:
                 raise Wrong("gaps", "an interval of %d s took %d s" % (fact[6], took_s))
             self.account_utc_s = fact[4]
+            self.interval_most_s = self.interval_s
         elif kind in (decisions.GAP_END, decisions.METER, decisions.METER_ROLLOVER):
             self.account_utc_s = utc_s
 
@@ -186,8 +195,7 @@ class Onlooker:
             self._physical()
 
     def _physical(self):
-        rig, site = self.rig, self.site
-        if self.must_be_broken and site.at >= self.seals_at and not self.box.agent.halted:
+        if self.must_be_broken and not self.box.agent.halted:
             if self.must_be_broken & ~self.box.agent.state.seal_broken:
                 raise Wrong("seals", "a seal was opened and is not broken")
 

@@ -31,7 +31,7 @@ KINDS = (
     ("orders", 50, 6),
     ("configure", 6, 2),
     ("hostile", 20, 6),
-    ("sector", 2, 0),
+    ("sector", 3, 1),
     ("rot", 6, 0),
     ("contactor", 2, 0),
     ("moved", 1, 0),
@@ -112,7 +112,7 @@ def _settings(own, number):
         "register_wh": register_wh,
         "full_wh": full_wh,
         "config": config,
-        "ledger_size": 4096 * (8 if small else 128),
+        "ledger_size": 4096 * (chance.pick((5, 8, 16)) if small else 128),
         "trace_size": 4096 * (8 if small or chance.one_in(2) else 256),
         "drift_ppm": chance.between(-60, 60),
         "off_ms": chance.long_tailed(200, 600_000),
@@ -132,14 +132,15 @@ def _daily_life(chance, settings, span_ms, entries):
 
 
 def _car(chance, at, kind, stay_ms):
-    """[.. plug, stays for, limit, phases, Wh or -1, waits, shy, no diode, number of its tag, taps]"""
+    """What Happenings.plug takes."""
     taps = chance.pick((1, 1, 1, 2, 0))
     no_diode = chance.one_in(60)
     if no_diode:  # it is offered current, and refused, again and again
         stay_ms = min(stay_ms, HOUR // 4)
     return [
         at, kind, "plug", stay_ms, chance.pick((16_000, 32_000, 10_000, 6000)),
-        chance.pick((3, 3, 1)), chance.pick((8000, 20_000, 45_000, 3000)) if chance.below(16) else -1,
+        chance.pick((3, 3, 1)),
+        chance.pick((8000, 20_000, 45_000, 3000)) if chance.below(16) else -1,
         not chance.one_in(10), chance.below(300) if chance.one_in(12) else -1,
         no_diode, chance.pick((0, 0, 1, 2, 3)), taps,
     ]  # fmt: skip
@@ -261,7 +262,10 @@ def _hostile(chance, at, kind, entries, settings):
 
 
 def _sector(chance, at, kind, entries, settings):
-    entries.append([at, kind, "bad_sector", chance.below(1000), chance.between(1, 4)])
+    if chance.one_in(3):
+        entries.append([at, kind, "flash_dies", chance.pick((1, 3)), chance.long_tailed(S, HOUR)])
+    else:
+        entries.append([at, kind, "bad_sector", chance.below(1000), chance.between(1, 4)])
 
 
 def _rot(chance, at, kind, entries, settings):

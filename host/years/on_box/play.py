@@ -1,6 +1,7 @@
 # One box for so long, from its seed; runs on CPython and on MicroPython alike.
 #
-# argv: seed, number of the box, days[, JSON of a plan]. Prints one line of JSON.
+# argv: a file with a plan (host/years/job.py writes it), or seed, number of the box and days.
+# Prints one line of JSON.
 
 import io
 import json
@@ -49,6 +50,8 @@ def told(site, wrong):
         "wrong": list(wrong) if wrong else None,
         "at_ms": site.at,
         "steps": onlooker.steps,
+        "last": onlooker.recent() if wrong else [],
+        "said": [list(words) for words in rig.words] if wrong else [],
         "facts": onlooker.facts,
         "sessions": onlooker.sessions,
         "kwh_checked": onlooker.kwh_checked,
@@ -76,9 +79,19 @@ def told(site, wrong):
 
 def main(words):
     chip.install()
-    seed, number, days = int(words[0]), int(words[1]), int(words[2])
-    made = plan.make(seed, number, days * DAY_MS)
-    site, wrong = play(made, days * DAY_MS)
+    if len(words) == 1:
+        with open(words[0]) as file:
+            order = json.loads(file.read())
+        made, span_ms = (order["settings"], order["entries"]), order["span_ms"]
+    else:
+        order = {}
+        span_ms = int(words[2]) * DAY_MS
+        made = plan.make(int(words[0]), int(words[1]), span_ms)
+    site, wrong = play(made, span_ms)
+    if "records" in order:
+        with open(order["records"], "wb") as file:
+            for data in site.collector.stored:
+                file.write(data)
     print(json.dumps(told(site, wrong)))
 
 

@@ -6,24 +6,24 @@
 
 from binascii import crc32
 
-from hw.sim.flash import SECTOR_SIZE as SECTOR
-from hw.sim.flash import NorFlash
-from hw.sim.flash_faults import FaultyFlash, PowerCut
-
 from host.years.on_box import chip, tags
 from host.years.on_box.chance import Chance
 from host.years.on_box.collector import Wrong
 from host.years.on_box.net import Transport
 from host.years.on_box.tasks import Asyncio, Tasks
+from hw.sim.flash import SECTOR_SIZE as SECTOR
+from hw.sim.flash import NorFlash
+from hw.sim.flash_faults import FaultyFlash, PowerCut
 
 chip.install()
 
-from host.years.on_box.files import Files  # noqa: E402
-from host.years.on_box.onlooker import Onlooker  # noqa: E402
 from wallbox import box as firmware  # noqa: E402
 from wallbox.core import events  # noqa: E402
 from wallbox.drivers import tags as tag_driver  # noqa: E402
 from wallbox.link import link as firmware_link  # noqa: E402
+
+from host.years.on_box.files import Files  # noqa: E402
+from host.years.on_box.onlooker import Onlooker  # noqa: E402
 
 firmware_link.Transport = Transport
 
@@ -90,6 +90,8 @@ class Rig:
         self.reader = None
         self.list = tags.List()
         self.next_due = 0  # the world's ms at which a task goes on
+        self.ledger_dead = False
+        self._worn = {}
         self.words = []  # what the firmware has printed lately
         self.onlooker = Onlooker(self)
         self.stride_ms = settings["stride_ms"]  # of the link, while it is calm
@@ -213,8 +215,20 @@ class Rig:
 
     def bad_sector(self, number, way):
         """From now on it fails in this way; three at the most, in either ring one of eight."""
-        if len(self.flash.bad_sectors) < 3:
+        if len(self.flash.bad_sectors) < 3 and not self.ledger_dead:
             self.flash.fail(number % (self.flash.size // SECTOR), way)
+
+    def ledger_dies(self, way):
+        """No sector of the ledger can be programmed (1) or erased (3) until it lives again."""
+        self.ledger_dead = True
+        self._worn = self.flash.bad_sectors
+        size = self.partitions["ledger"][1]
+        self.flash.bad_sectors = {sector: way for sector in range(size // SECTOR)}
+
+    def ledger_lives(self):
+        if self.ledger_dead:
+            self.ledger_dead = False
+            self.flash.bad_sectors = self._worn
 
     def rot(self, place, bit):
         """A bit flips in what the operator has, or in the trace; not where the ring writes."""
@@ -379,6 +393,7 @@ class Rig:
         return crc
 
     def heal(self):
+        self.ledger_lives()
         self.flash.bad_sectors.clear()
         self.files.cut_in(0)
         self.flash.cut_in(0)

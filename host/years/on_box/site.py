@@ -3,8 +3,6 @@
 
 import heapq
 
-from hw.sim.flash_faults import PowerCut
-
 from host.years.on_box import chip
 from host.years.on_box.broker import Broker
 from host.years.on_box.car import Car, Contactor
@@ -14,7 +12,8 @@ from host.years.on_box.collector import Collector, Wrong
 from host.years.on_box.happenings import Happenings
 from host.years.on_box.meter import WH, Bus, Meter
 from host.years.on_box.net import Net, Transport
-from host.years.on_box.operator import Operator
+from host.years.on_box.orders import Operator
+from hw.sim.flash_faults import PowerCut
 
 START_UTC_S = 1_798_761_600  # 2027-01-01
 NEVER = 1 << 60

@@ -1,6 +1,6 @@
 """A broker gone mad: only LinkError comes of what it sends, and the heap stays as it is.
 
-WALLBOX_MUTANTS=1000000 says how many packets; `tests/mutants.py` makes them.
+WALLBOX_MUTANTS=1000000 says how many packets; `tests/mutated_packets.py` makes them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from tests.interpreter import ROOT
 from tests.mqtt_decoder import ClientStream
-from tests.mutants import play
+from tests.mutated_packets import play
 
 VARIABLE = "WALLBOX_MUTANTS"
 PACKETS = int(os.environ.get(VARIABLE, "50000"))
@@ -22,7 +22,7 @@ CHECKED = PACKETS // 5  # those whose answers are decoded
 @pytest.mark.timeout(3600)
 def test_mutated_packets_do_nothing_but_end_the_connection(micropython, seed):
     printed = micropython.run(
-        (ROOT / "tests" / "mutants.py").read_text(), str(seed), str(PACKETS),
+        (ROOT / "tests" / "mutated_packets.py").read_text(), str(seed), str(PACKETS),
         heap="256K", path=[ROOT], timeout_s=3600,
     )  # fmt: skip
     print(printed)

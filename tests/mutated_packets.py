@@ -1,6 +1,6 @@
 """What a broker gone mad sends: mutated packets into parser, session and publisher.
 
-Runs on CPython and MicroPython and prints what came of it as JSON: mutants.py SEED PACKETS
+Runs on CPython and MicroPython and prints what came of it as JSON: mutated_packets.py SEED PACKETS
 """
 
 import gc

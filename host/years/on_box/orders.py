@@ -2,7 +2,7 @@
 
 from binascii import hexlify
 
-from host.years.on_box.secrets import Mac
+from host.years.on_box.macs import Mac
 
 WINDOW_S = 3600
 

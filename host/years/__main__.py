@@ -1,0 +1,12 @@
+"""`python -m host.years`: as `wallbox sim`."""
+
+from __future__ import annotations
+
+import typer
+
+from host.years.command import sim
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(sim)
+    app(prog_name="python -m host.years")
