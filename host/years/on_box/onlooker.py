@@ -13,6 +13,7 @@ LATE_WH = 2600  # of a session whose last register is an old one: 400 s at 22 kW
 SEALED = 3
 GOOD = 0
 LAST = 32
+TAP_MS = 3000  # a tag held too long is no second tap
 
 
 class Onlooker:
@@ -26,6 +27,8 @@ class Onlooker:
         self.promised = {}  # sequence: check of kind and payload, until the collector has it
         self.next_sequence = 1
         self.lost = {}  # sequences that rot has taken
+        self.command = 0  # number of the last order that was taken
+        self.tap, self.tap_at, self.second_tap = b"", 0, False
         self.must_be_broken = 0  # bits of seals, by what has happened to the loops
         self.session_drawn = 0
         self.session_tainted = False
@@ -57,6 +60,7 @@ class Onlooker:
                 self._adopt(record)
         self.next_sequence = ledger.next_sequence
         self.model.power_off()
+        self.tap = b""
         self._wrap(box)
 
     def _adopt(self, record):
@@ -112,6 +116,9 @@ class Onlooker:
         if event[0] == events.CONFIG:  # a running interval goes on as it began
             self.interval_s = event[3]
             self.interval_most_s = max(self.interval_most_s, event[3])
+        elif event[0] == events.TAG:
+            self.second_tap = event[8] == self.tap and now < self.tap_at + TAP_MS
+            self.tap, self.tap_at = event[8], now
         self.model.event(event, self.box.agent.state, now)
 
     def _after(self, event, now):
@@ -157,6 +164,13 @@ class Onlooker:
             self.session_tainted = self.site.bus.meter.fault != 0
         elif kind == decisions.SESSION_END:
             self._energy(fact)
+        elif kind == decisions.COMMAND:
+            if not self.command < fact[1] <= self.site.operator.counter:
+                raise Wrong("commands", "number %d after %d was taken, %d is the last order" % (
+                    fact[1], self.command, self.site.operator.counter))  # fmt: skip
+            self.command = fact[1]
+        elif kind == decisions.TAG and self.second_tap:
+            raise Wrong("taps", "a tag held for a moment counts twice")
         elif kind == decisions.SEAL and fact[3] == SEALED:
             self.must_be_broken = 0
 

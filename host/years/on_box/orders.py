@@ -59,7 +59,8 @@ class Operator:
             self.counter += 1
             self._send(self._closed(b'{"counter":%d,"verb":"limit"}' % self.counter))
         elif way == 6:  # statements: forged, an old one, noise
-            site.broker.send(b"/ack", (1 << 20).to_bytes(4, "little") + bytes(16))
+            last = site.rig.onlooker.next_sequence - 1
+            site.broker.send(b"/ack", last.to_bytes(4, "little") + bytes(16))
         elif way == 7:
             site.broker.send(b"/ack", site.old_statement)
         elif way == 8:

@@ -276,10 +276,11 @@ class Model:
         least_ma = min(self.limits(state, now))
         assert state.limit_ma == least_ma, (state.limit_ma, least_ma, self.limits(state, now))
         if state.duty_permille < 1000:
-            assert 100 <= state.duty_permille <= least_ma // 60
-            assert set(self.denials(now)) <= {"the pilot"} and self.letter in (events.B, C)
+            assert 100 <= state.duty_permille <= least_ma // 60, "more is offered than is allowed"
+            denied = set(self.denials(now)) - {"the pilot"}
+            assert not denied and self.letter in (events.B, C), "an offer to who may not charge"
         if state.contactor:
-            assert state.refusals == 0
+            assert state.refusals == 0, "power though a rule refuses"
             assert not self.denials(now), self.denials(now)
             assert self.session is not None, "power without a session"
         if self.must_end or self.stopped:

@@ -13,12 +13,14 @@ from host.years.on_box.happenings import Happenings
 from host.years.on_box.meter import WH, Bus, Meter
 from host.years.on_box.net import Net, Transport
 from host.years.on_box.orders import Operator
+from wallbox.store import StoreError
 from hw.sim.flash_faults import PowerCut
 
 START_UTC_S = 1_798_761_600  # 2027-01-01
 NEVER = 1 << 60
 ROUNDS_MOST = 3000  # turns of tasks in one ms
 RECOLLECT_MS = 40
+RESTART_MS = 30_000
 
 
 class Site:
@@ -128,14 +130,18 @@ class Site:
             return
         self.rig.end()
         self.count()
-        self.power_on_at = self.at + max(1, off_ms)
         self.rig.power_lost()
         self.contactor.command(0)
         self.bus.power_off()
-        self.later(self.power_on_at, self._power_back, None)
+        self._off_until(self.at + max(1, off_ms), 1)
 
-    def _power_back(self, _nothing):
-        self._power_up(1)
+    def _off_until(self, at, cause):
+        self.power_on_at = at
+        self.later(at, self._power_back, cause)
+
+    def _power_back(self, cause):
+        if 0 <= self.power_on_at <= self.at:
+            self._power_up(cause)
 
     def _power_up(self, cause):
         self.power_on_at = -1
@@ -147,6 +153,13 @@ class Site:
         except PowerCut:
             self.told("power cut in the recovery")
             self.power_off(self.chance.between(1, 5000))
+        except StoreError:
+            if not self.rig.ledger_dead:
+                raise
+            # as firmware/lib/wallbox/start.py has it: written down, and the chip is reset
+            self.told("starts that a dead flash refused")
+            self.rig.end()
+            self._off_until(self.at + RESTART_MS, 2)
 
     def restart(self, cause):
         """The chip is reset; its power stays."""
@@ -281,8 +294,8 @@ class Site:
         self.bus.meter.fault = 0
         self.contactor.repair()
         self.rig.heal()
-        if self.power_on_at < 0:
-            self.power_off(1000)
+        self.power_off(1000)
+        self._off_until(self.at + 1000, 1)
         self.collector_up = True
         self.state()
         self.collector_wanted()

@@ -39,7 +39,7 @@ def handle(state, event, now: int, out: list) -> None:
         _after_power_cut(state, event, out)
     elif state.meter_left:
         _lose(state, decisions.GAP_EXCHANGE, out)
-    elif state.gap_open == 0:
+    elif state.gap_open == 0 and state.boundary_utc_s:  # an interval runs, since before no cut
         if state.clock_jumped:
             _lose(state, decisions.GAP_CLOCK, out)
         elif storage.saving(state):
