@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from wallbox.core import decisions, engine, events, fields, leases
 from wallbox.core import state as memory
 
-from tests.lane import Lane, Random
 from host.years.on_box.rules_model import DENIALS, Model
+from tests.lane import Lane, Random
 
 STEPS = 25_000  # of each of the eight stories
 WILD_STEPS = 12_000

@@ -254,13 +254,13 @@ def install():
 
 
 def _install_in_modules():
-    from wallbox import agent, box, build, config, inbox, report, sampling
+    from wallbox import agent, box, build, config, housekeeping, inbox, report, sampling
     from wallbox.commands import settings, taking
     from wallbox.drivers import clock, seals, tags
     from wallbox.link import address, link
     from wallbox.store import leasefile
 
-    box.asyncio = link.asyncio = Asyncio
+    box.asyncio = housekeeping.asyncio = link.asyncio = Asyncio
     inbox._Flag = Flag
     clock.time = seals.time = times
     clock.os = link.os = system

@@ -18,6 +18,7 @@ from hw.sim.flash_faults import FaultyFlash, PowerCut
 chip.install()
 
 from wallbox import box as firmware  # noqa: E402
+from wallbox import housekeeping  # noqa: E402
 from wallbox.core import events  # noqa: E402
 from wallbox.drivers import tags as tag_driver  # noqa: E402
 from wallbox.link import link as firmware_link  # noqa: E402
@@ -155,7 +156,7 @@ class Rig:
         self.sense = self.tasks.add("sense", box.sense())
         self.measure = self.tasks.add("measure", box.measure())
         self.tasks.add("network", box.network())
-        self.tasks.add("keep", box.keep())
+        self.tasks.add("keep", housekeeping.keep(box))
         if box.tags:
             self.tasks.add("tags", box.read_tags())
         self.link = self.tasks.add("link", box.link.run())

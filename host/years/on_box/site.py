@@ -3,6 +3,8 @@
 
 import heapq
 
+from wallbox.store import StoreError
+
 from host.years.on_box import chip
 from host.years.on_box.broker import Broker
 from host.years.on_box.car import Car, Contactor
@@ -13,7 +15,6 @@ from host.years.on_box.happenings import Happenings
 from host.years.on_box.meter import WH, Bus, Meter
 from host.years.on_box.net import Net, Transport
 from host.years.on_box.orders import Operator
-from wallbox.store import StoreError
 from hw.sim.flash_faults import PowerCut
 
 START_UTC_S = 1_798_761_600  # 2027-01-01
