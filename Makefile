@@ -20,8 +20,10 @@ CUTS ?= 50000
 LANE ?= cpython
 SEED ?=
 LOG ?=
+YEARS ?= 1
+BOXES ?= 4
 
-.PHONY: help demo test torture check bench size docs golden install clean
+.PHONY: help demo test torture sim check bench size docs golden install clean
 
 help: ## print every target with its sentence
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +36,10 @@ test: $(READY) ## run every test (ARGS="tests/test_keys.py -k name" runs some)
 
 torture: $(READY) ## cut the ring's power CUTS=50000 times (SEED=7, LANE=micropython) and check it each time
 	@$(BIN)/python -m tests.torture --cuts $(CUTS) --lane $(LANE) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+sim: $(READY) ## play BOXES=4 boxes for YEARS=1 each in simulated time (SEED=7, ARGS="--workers 2")
+	@$(BIN)/python -m host.years --years $(YEARS) --boxes $(BOXES) --lane $(LANE) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(READY) ## style and types: ruff, mypy over host/ and hw/, mypy with the ESP32 stubs over firmware/
 	@$(BIN)/ruff check .

@@ -24,6 +24,7 @@ JOBS = (
     "host.figures.command",
     "host.bench.command",
     "host.replay.command",
+    "host.years.command",
 )
 
 app = typer.Typer(

@@ -59,6 +59,9 @@ def sim(
         Path | None,
         typer.Option(help="Plant each bug of this directory, and show that it is found."),
     ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Append a JSON line to this file for each box, when done.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The figures as one JSON object, on standard output.")
     ] = False,
@@ -90,7 +93,7 @@ def sim(
                 Job(seed, first + number, span_ms, tuple(without or ()), lane, records=verify)
                 for number in range(boxes)
             ]
-            _play_all(jobs, workers, shrink_s, save, as_json)
+            _play_all(jobs, workers, shrink_s, save, log, as_json)
     except (RuntimeError, OSError) as failure:
         fail(f"sim: {failure}", EXIT_UNUSABLE)
 
@@ -105,6 +108,8 @@ class Sums:
         self.seconds = 0.0
         self.numbers: dict[str, int] = {}
         self.faults: dict[str, int] = {}
+        self.written: dict[str, int] = {}
+        self.refused: set[str] = set()
         self.failures: list[dict[str, Any]] = []
 
     def add(self, result: Result) -> None:
@@ -116,6 +121,9 @@ class Sums:
             self.numbers[name] = self.numbers.get(name, 0) + int(told[name])
         for name, count in told["counts"].items():
             self.faults[name] = self.faults.get(name, 0) + int(count)
+        for name, count in told["written"].items():
+            self.written[name] = self.written.get(name, 0) + int(count)
+        self.refused |= set(told["refused"])
         pubacks = ("connections", "publishes", "PUBACKs lost", "PUBACKs repeated", "PUBACKs late")
         for name, count in zip(pubacks, told["broker"], strict=True):
             self.faults[name] = self.faults.get(name, 0) + int(count)
@@ -135,6 +143,8 @@ class Sums:
             "box_years_an_hour_and_worker": round(self.years * 3600 / max(self.seconds, 0.1), 1),
             **self.numbers,
             "happened": dict(sorted(self.faults.items())),
+            "facts_written": dict(sorted(self.written.items())),
+            "refused_for": sorted(self.refused),
             "failures": self.failures,
         }
 
@@ -145,7 +155,9 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def _play_all(jobs: list[Job], workers: int, shrink_s: float, save: Path, as_json: bool) -> None:
+def _play_all(
+    jobs: list[Job], workers: int, shrink_s: float, save: Path, log: Path | None, as_json: bool
+) -> None:
     sums = Sums()
     stopped = False
     try:
@@ -153,9 +165,11 @@ def _play_all(jobs: list[Job], workers: int, shrink_s: float, save: Path, as_jso
             for result in _results(jobs, workers):
                 _prove(result)
                 sums.add(result)
+                if log:
+                    _note(log, result)
                 advance(f"{sums.rate:,.0f} box-years/h")
                 if result.wrong:
-                    sums.failures.append(_failed(result, shrink_s, save))
+                    sums.failures.append(failed(result, shrink_s, save))
     except KeyboardInterrupt:
         stopped = True
     told = {"seed": jobs[0].seed, "lane": jobs[0].lane.value, **sums.told()}
@@ -184,6 +198,13 @@ def _results(jobs: list[Job], workers: int) -> Iterator[Result]:
             yield from (one.result() for one in done)
 
 
+def _note(log: Path, result: Result) -> None:
+    told = {"seed": result.job.seed, "box": result.job.number, "years": result.years}
+    told |= {"seconds": round(result.seconds, 1), **result.told}
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(told) + "\n")
+
+
 def _prove(result: Result) -> None:
     """What the collector stored, by the operator's own verifier; it may be wrong, too."""
     if result.wrong or not result.job.records:
@@ -197,7 +218,7 @@ def _prove(result: Result) -> None:
         result.told["wrong"] = ["verifier", "; ".join(found[:5])]
 
 
-def _failed(result: Result, shrink_s: float, save: Path) -> dict[str, Any]:
+def failed(result: Result, shrink_s: float, save: Path) -> dict[str, Any]:
     from host.years.shrink import Shrinker
 
     assert result.wrong
@@ -292,7 +313,7 @@ def _print(told: dict[str, Any]) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{one} {count:,}" for one, count in value.items())
         elif isinstance(value, list):
-            value = len(value)
+            value = ", ".join(str(one) for one in value) or "none"
         elif isinstance(value, (int, float)):
             value = f"{value:,}"
         out.print(f"{name.replace('_', ' ')}: {value}", highlight=False, markup=False)

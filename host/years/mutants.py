@@ -28,13 +28,17 @@ class BadMutant(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    """`old`, which the file has once, becomes `new`. seed, box, days: a run that finds it."""
+    """`old`, which the file has once, becomes `new`. seed, box, days: a run that finds it.
+
+    found_by: the invariant that does not hold then.
+    """
 
     name: str
     file: str
     old: str
     new: str
     why: str
+    found_by: str
     seed: int
     box: int
     days: int
@@ -46,13 +50,14 @@ class Mutant:
 
     def play(self) -> Result:
         """The run, on a firmware that has this bug."""
-        with self._planted() as firmware:
+        with self.planted() as firmware:
             job = self.job
             job.firmware = firmware
             return play(job)
 
     @contextmanager
-    def _planted(self) -> Iterator[Path]:
+    def planted(self) -> Iterator[Path]:
+        """A directory with a firmware that has the bug. Raises BadMutant if it does not fit."""
         with tempfile.TemporaryDirectory(prefix="wallbox-mutant-") as directory:
             lib = Path(directory)
             ignore = shutil.ignore_patterns("__pycache__")

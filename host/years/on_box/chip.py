@@ -241,7 +241,7 @@ def install():
     sys.modules["board"] = board
     sys.modules["machine"] = Module(
         Pin=Pin, PWM=Pwm, ADC=Adc, UART=Uart, RTC=Rtc, reset=_reset, WDT_RESET=3,
-        unique_id=lambda: UNIQUE_ID, reset_cause=lambda: world.reset_cause,
+        unique_id=lambda: UNIQUE_ID, WDT=None, reset_cause=lambda: world.reset_cause,
     )  # fmt: skip
     sys.modules["network"] = Module(WLAN=Wlan)
     sys.modules["esp32"] = Module(
@@ -254,7 +254,7 @@ def install():
 
 
 def _install_in_modules():
-    from wallbox import agent, box, build, config, housekeeping, inbox, report, sampling
+    from wallbox import agent, box, build, config, housekeeping, inbox, report, sampling, start
     from wallbox.commands import settings, taking
     from wallbox.drivers import clock, seals, tags
     from wallbox.link import address, link
@@ -265,7 +265,7 @@ def _install_in_modules():
     clock.time = seals.time = times
     clock.os = link.os = system
     clock.socket = address.socket = sockets
-    report.gc = taking.gc = garbage
+    report.gc = taking.gc = start.gc = garbage
     for module in (config, settings, leasefile):
         module.os = files
         module.open = _open

@@ -67,7 +67,7 @@ class Happenings:
         if taps > 1:
             site.later(site.at + 3600, self._tap, tag)
         site.later(site.at + stay_ms, self._leave, (number, tag, taps))
-        site.near(90_000)
+        site.near(20_000)
 
     def _leave(self, who):
         number, tag, taps = who
@@ -75,7 +75,7 @@ class Happenings:
             if taps and number & 1:
                 self.tap(tag)
             self.site.unplug()
-            self.site.near(60_000)
+            self.site.near(20_000)
 
     def _tap(self, tag):
         self.tap(tag)
@@ -87,7 +87,7 @@ class Happenings:
         site.told("taps")
         site.rig.reader.waiting.append(uid_of(tag))
         site.poke("tags")
-        site.near(30_000)
+        site.near(12_000)
 
     # power
 
@@ -101,7 +101,7 @@ class Happenings:
         self.cut_again = again
         if site.power_on_at < 0:
             site.rig.flash.cut_in(operations, tear)
-            site.near(60_000)
+            site.near(12_000)
 
     def file_cut(self, operations):
         self.site.rig.files.cut_in(operations)
@@ -132,7 +132,7 @@ class Happenings:
         site = self.site
         if down and site.broker.line is not None:
             site.broker.line.silent = True
-        site.near(30_000)
+        site.near(12_000)
 
     def broker(self, length):
         self._lasts("broker", length, self._broker)
@@ -184,10 +184,10 @@ class Happenings:
         def over(_nothing):
             site.count()
             meter.fault = 0
-            site.near(30_000)
+            site.near(12_000)
 
         site.later(site.at + length, over, None)
-        site.near(30_000)
+        site.near(12_000)
 
     def exchange(self, serial, register_wh):
         site = self.site
@@ -197,7 +197,7 @@ class Happenings:
         meter.energy = register_wh * meters.WH
         site.exchanged = True
         site.rig.onlooker.session_tainted = True
-        site.near(60_000)
+        site.near(12_000)
 
     # time
 
@@ -218,7 +218,7 @@ class Happenings:
         site = self.site
         site.open_seal(loop)
         site.later(site.at + length, site.close_seal, loop)
-        site.near(30_000)
+        site.near(12_000)
 
     def contactor(self, way, length):
         contactor = self.site.contactor

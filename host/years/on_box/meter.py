@@ -116,20 +116,24 @@ def _put(words, at, values):
         at += 1
 
 
-# registers; Wh a step; Wh that a reading may differ by; Wh before the register is 0 again
+# registers; Wh a step; Wh that a reading may differ by
 MODELS = {
-    "em340": (_em340, 100, 100, 1_000_000_000),
-    "b23": (_b23, 10, 10, 1_000_000_000),
-    "sdm630": (_sdm630, 1, 70, 1_000_000_000),  # float32: 64 Wh a step below the end
+    "em340": (_em340, 100, 100),
+    "b23": (_b23, 10, 10),
+    "sdm630": (_sdm630, 1, 70),  # float32: 64 Wh a step below 1,000 MWh
 }
 
 
 class Meter:
-    """energy: W x ms since the register was 0; it is what the meter has really counted."""
+    """energy: W x ms since the register was 0; it is what the meter has really counted.
 
-    def __init__(self, model, serial, register_wh):
+    full_wh: what the register counts before it is 0 again.
+    """
+
+    def __init__(self, model, serial, register_wh, full_wh=1_000_000_000):
         self.model = model
-        self.registers, self.step_wh, self.slack_wh, self.full_wh = MODELS[model]
+        self.registers, self.step_wh, self.slack_wh = MODELS[model]
+        self.full_wh = full_wh
         self.serial = serial
         self.energy = register_wh * WH
         self.power_w = [0, 0, 0]

@@ -46,6 +46,12 @@ class Onlooker:
         found = [self._last[(self.steps + at) % LAST] for at in range(1, LAST + 1)]
         return [entry for entry in found if entry is not None]
 
+    def written(self):
+        """How many facts of each kind, by name."""
+        names = decisions.facts()
+        counts = self.model.counts
+        return {names[kind][0]: counts[kind] for kind in counts}
+
     # the box's life
 
     def boots(self, box, cause):
@@ -89,6 +95,7 @@ class Onlooker:
         def watched_halt(error, now):
             self.halts += 0 if agent.halted else 1
             halt(error, now)
+            self.model.switch.performs(agent.state.decisions, now)
 
         def watched_recover(beginning, now):
             if beginning[1][2] == events.RESUMED:
@@ -100,7 +107,7 @@ class Onlooker:
         agent.halt, agent.recover = watched_halt, watched_recover
 
     def recovered(self, box):
-        self._physical()
+        self.looks()
 
     def ends(self):
         if self.box is not None:
@@ -205,13 +212,10 @@ class Onlooker:
 
     def looks(self):
         """What can be seen from outside, when the box's tasks have had their turn."""
-        if self.box is not None:
-            self._physical()
-
-    def _physical(self):
-        if self.must_be_broken and not self.box.agent.halted:
-            if self.must_be_broken & ~self.box.agent.state.seal_broken:
-                raise Wrong("seals", "a seal was opened and is not broken")
+        if self.box is None or self.box.agent.halted:
+            return
+        if self.must_be_broken & ~self.box.agent.state.seal_broken:
+            raise Wrong("seals", "a seal was opened and is not broken")
 
     def seal_opened(self, loop):
         """With or without power; counts while the box is in the subscriber's hands."""

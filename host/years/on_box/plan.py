@@ -33,7 +33,7 @@ KINDS = (
     ("hostile", 20, 6),
     ("sector", 3, 1),
     ("rot", 6, 0),
-    ("contactor", 2, 0),
+    ("contactor", 2, 1),
     ("moved", 1, 0),
     ("sensor", 8, 2),
     ("strangers", 20, 2),
@@ -99,7 +99,7 @@ def _settings(own, number):
         '"seals":{"policy":"%s"},"reader":{"fitted":%s,"mode":"%s"},'
         '"presence":{"offline_grace_h":%d},"place":{"relocate_after_h":%d}}'
     ) % (
-        number, chance.pick((16, 32, 16, 20)), chance.pick((900, 900, 3600)),
+        number, chance.pick((16, 32, 16, 20)), chance.pick((900, 3600, 900, 1800)),
         chance.pick((0, 0, 16, 20)), meter, chance.pick(("stop", "pause", "report", "stop")),
         "true" if reader else "false", chance.pick(("required", "free")) if reader else "free",
         chance.pick((72, 0, 72, 24)), chance.pick((24, 0, 24, 4)),
@@ -139,8 +139,8 @@ def _car(chance, at, kind, stay_ms):
         stay_ms = min(stay_ms, HOUR // 4)
     return [
         at, kind, "plug", stay_ms, chance.pick((16_000, 32_000, 10_000, 6000)),
-        chance.pick((3, 3, 1)),
-        chance.pick((8000, 20_000, 45_000, 3000)) if chance.below(16) else -1,
+        chance.pick((3, 3, 3, 1)),
+        chance.pick((8000, 14_000, 30_000, 3000)) if chance.below(16) else -1,
         not chance.one_in(10), chance.below(300) if chance.one_in(12) else -1,
         no_diode, chance.pick((0, 0, 1, 2, 3)), taps,
     ]  # fmt: skip

@@ -65,6 +65,8 @@ def told(site, wrong):
         "dropped": site.broker.dropped,
         "orders": site.operator.sent,
         "halts": onlooker.halts,
+        "written": onlooker.written(),
+        "refused": sorted(onlooker.model.met),
         "flash_cuts": rig.flash.cuts,
         "flash_operations": rig.flash.operations,
         "torn": [rig.flash.torn_programs, rig.flash.torn_erases],

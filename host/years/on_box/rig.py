@@ -86,11 +86,16 @@ class Rig:
         self.files.held["config.json"] = settings["config"].encode()
         self.ppm = PPM + settings["drift_ppm"]
         self.base_at = self.base_now = 0  # where the crystal's present pace began
+        self._now = 0
+        self._now_at = -1  # the world's ms to which it belongs
+        self._due = -1  # of the core, box's ms; and the world's
+        self._due_at = 0
         self.box = None
         self.tasks = Tasks(self.wake)
         self.reader = None
         self.list = tags.List()
         self.next_due = 0  # the world's ms at which a task goes on
+        self._said_status = b""
         self.ledger_dead = False
         self._worn = {}
         self.words = []  # what the firmware has printed lately
@@ -101,7 +106,11 @@ class Rig:
 
     def now(self):
         """ms since boot, by the box's own crystal."""
-        return self.base_now + (self.site.at - self.base_at) * self.ppm // PPM
+        at = self.site.at
+        if at != self._now_at:
+            self._now_at = at
+            self._now = self.base_now + (at - self.base_at) * self.ppm // PPM
+        return self._now
 
     def world_at(self, now):
         """The first ms of the world at which the box reads at least this."""
@@ -111,6 +120,7 @@ class Rig:
         """The crystal runs faster or slower from now on."""
         self.base_now, self.base_at = self.now(), self.site.at
         self.ppm = PPM + ppm
+        self._now_at = self._due = -1
 
     def noise(self, count):
         return bytes([self.chance.below(256) for _ in range(count)])
@@ -140,6 +150,7 @@ class Rig:
         site = self.site
         self.flash.power_on()
         self.base_at, self.base_now = site.at, 0
+        self._now_at = self._due = -1
         self.reset_cause = cause
         self.next_due = 0
         self.tasks.clear()
@@ -160,6 +171,8 @@ class Rig:
         if box.tags:
             self.tasks.add("tags", box.read_tags())
         self.link = self.tasks.add("link", box.link.run())
+        self._build_status = box.link.publisher.build
+        box.link.publisher.build = self._status
 
     def end(self):
         """The chip stops, in the middle of whatever it did."""
@@ -181,6 +194,13 @@ class Rig:
 
     def power_lost(self):
         self.rtc_ms = None
+
+    def _status(self, buf):
+        """The status is made anew while something happens; what it says is asked by nobody here."""
+        if self.site.at < self.site.near_until or not self._said_status:
+            self._said_status = bytes(buf[: self._build_status(buf)])
+        buf[: len(self._said_status)] = self._said_status
+        return len(self._said_status)
 
     # levels
 
@@ -344,6 +364,14 @@ class Rig:
                 task.wake_at = at + (40 if task.name != "keep" else 1000)
         self.next_due = 0
 
+    def _core_due(self):
+        """The world's ms at which the core wants a TICK."""
+        due = self.box.agent.state.due
+        if due != self._due:
+            self._due = due
+            self._due_at = self.world_at(due)
+        return self._due_at
+
     def work(self, _nothing):
         """Each task that is ready goes on, until all of them wait; `next_due` tells how long."""
         site, tasks, box, sense = self.site, self.tasks, self.box, self.sense
@@ -351,7 +379,7 @@ class Rig:
         turns = 0
         while True:
             if sense.sleeps & 1 and sense.wake_at > at and not box.agent.halted:
-                if at >= self.world_at(box.agent.state.due):
+                if at >= self._core_due():
                     sense.wake_at = at
             nearest = NEVER
             ran = False
@@ -380,9 +408,10 @@ class Rig:
             measure.wake_at = at + 1 + self.chance.below(1000)
             nearest = min(nearest, measure.wake_at)
         if sense.sleeps & 1 and not box.agent.halted:
-            nearest = min(nearest, self.world_at(box.agent.state.due))
+            nearest = min(nearest, self._core_due())
         self.next_due = nearest
-        self.onlooker.looks()
+        if self.onlooker.must_be_broken:
+            self.onlooker.looks()
 
     def digest(self):
         """Of the whole flash, a sector at a time."""

@@ -48,6 +48,7 @@ class Model:
         self.leases = {}
         self.opt_out = self.override = 0
         self.moved = self.lifecycle = self.leaving = self.broken = 0
+        self.leaving_told = 0  # as the ledger has it
         self.stopped = False
         self.session = None  # the fact of its begin
         self.tag_limit_ma = 0
@@ -61,6 +62,7 @@ class Model:
     def power_off(self):
         """The ledger keeps the rest."""
         self.config = [0] * 12
+        self.leaving = self.leaving_told
         self.letter = events.NONE
         self.keys = {}  # who may start, until when
         self.read_at = None
@@ -78,6 +80,7 @@ class Model:
     def resumes(self):
         """The ledger was read again without a boot; what only a boot forgets still holds."""
         self.config = [0] * 12
+        self.leaving = self.leaving_told
         self.letter = events.NONE
         self.keys = {}
         self.read_at = None
@@ -151,7 +154,9 @@ class Model:
             if fact[2] == 0:
                 self.mode = self.told_mode = fact[1]
         elif kind == decisions.LIFECYCLE:
-            self.lifecycle, self.leaving = fact[4], 0
+            self.lifecycle, self.leaving, self.leaving_told = fact[4], 0, 0
+        elif kind == decisions.LEAVING:
+            self.leaving_told = 1
         elif kind == decisions.PLACE:
             self.moved = 1 - fact[3]
         elif kind == decisions.PREFERENCE:
@@ -277,8 +282,9 @@ class Model:
         assert state.limit_ma == least_ma, (state.limit_ma, least_ma, self.limits(state, now))
         if state.duty_permille < 1000:
             assert 100 <= state.duty_permille <= least_ma // 60, "more is offered than is allowed"
-            denied = set(self.denials(now)) - {"the pilot"}
-            assert not denied and self.letter in (events.B, C), "an offer to who may not charge"
+            denied = [one for one in self.denials(now) if one != "the pilot"]
+            assert not denied, "an offer, but there is %s" % denied
+            assert self.letter in (events.B, C), "an offer to letter %d" % self.letter
         if state.contactor:
             assert state.refusals == 0, "power though a rule refuses"
             assert not self.denials(now), self.denials(now)

@@ -36,7 +36,10 @@ class Site:
         seed = settings["seed"]
         self.chance = Chance(seed, "site")
         self.key = Chance(seed, "key").below(1 << 40).to_bytes(8, "little") * 4
-        meter = Meter(settings["meter"], settings["meter_serial"], settings["register_wh"])
+        meter = Meter(
+            settings["meter"], settings["meter_serial"], settings["register_wh"],
+            settings["full_wh"],
+        )  # fmt: skip
         self.bus = Bus(Chance(seed, "bus"), meter, self.count)
         self.drawn = 0  # W x ms, an account of our own
         self.contactor = Contactor(self)
@@ -78,7 +81,7 @@ class Site:
     def told(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
 
-    def lively(self, ms=80):
+    def lively(self, ms=50):
         self.lively_until = max(self.lively_until, self.at + ms)
         self.poke("sense")
 
@@ -147,7 +150,7 @@ class Site:
     def _power_up(self, cause):
         self.power_on_at = -1
         self.told("boots")
-        self.near(90_000)
+        self.near(30_000)
         self.lively(2000)
         try:
             self.rig.boot(cause)
@@ -182,7 +185,7 @@ class Site:
         self.rig.contacts(self.contactor.closed)
         self._powers()
         self.lively()
-        self.near(30_000)
+        self.near(12_000)
         car = self.car
         if self.contactor.closed and car.shy_ms >= 0:
             self.later(self.at + car.shy_ms, self._shy, car.number)
@@ -207,7 +210,7 @@ class Site:
         self._powers()
         self.rig.letter = self.car.letter()
         self.lively()
-        self.near(30_000)
+        self.near(12_000)
 
     def _powers(self):
         offer_ma = self.offer_ma()
@@ -295,8 +298,9 @@ class Site:
         self.bus.meter.fault = 0
         self.contactor.repair()
         self.rig.heal()
-        self.power_off(1000)
-        self._off_until(self.at + 1000, 1)
+        if self.power_on_at >= 0:
+            self._off_until(self.at + 1000, 1)
+        self.near(60_000)
         self.collector_up = True
         self.state()
         self.collector_wanted()
