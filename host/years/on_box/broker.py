@@ -74,6 +74,7 @@ class Broker:
         self.next_id = 1
         self.queue = []  # payloads for the collector
         self.retained = b""
+        self.seen = (0, bytes(8))  # what whoever reads along knows of the newest record
         self.lose_puback = self.repeat_puback = self.delay_puback = 0
         self.lose_message = self.repeat_message = self.swap_message = 0
         self.refuse_code = 0
@@ -168,6 +169,7 @@ class Broker:
         if not packet_id or flags & 6 != 2 or topic != self.prefix + b"/ledger":
             raise Broken("PUBLISH")
         self.counts[1] += 1
+        self.seen = (self.site.rig.onlooker.next_sequence - 1, body[-8:])
         self._queue(body[at + 2 :])
         puback = b"\x40\x02" + body[at : at + 2]
         if self._happens(self.lose_puback):

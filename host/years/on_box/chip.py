@@ -273,6 +273,8 @@ def _install_in_modules():
         dump=lambda tree, file: file.write(json.dumps(tree)),
         load=lambda file: json.loads(file.read()),
     )
+    if sys.implementation.name == "cpython":  # a status as long as MicroPython's
+        report.json = Module(dumps=lambda tree: json.dumps(tree, ensure_ascii=False))
     for module in (box, agent, sampling, tags, report):
         module.print = _said
     box.listener = Module(Listener=_Silent)

@@ -308,16 +308,19 @@ class Happenings:
     # the flash
 
     def bad_sector(self, number, way):
-        self.site.rig.bad_sector(number, way)
+        self.site.rig.flash.bad_sector(number, way)
 
     def flash_dies(self, way, length):
         """No sector of the ledger takes anything, for a while."""
-        rig = self.site.rig
-        if rig.ledger_dead:
+        flash = self.site.rig.flash
+        if flash.dead:
             return
-        rig.ledger_dies(way)
+        flash.ledger_dies(way)
         self.site.near(min(length + 60_000, HOUR_MS))
-        self.site.later(self.site.at + length, lambda _nothing: rig.ledger_lives(), None)
+        self.site.later(self.site.at + length, lambda _nothing: flash.ledger_lives(), None)
 
     def rot(self, place, bit):
-        self.site.rig.rot(place, bit)
+        rig = self.site.rig
+        ledger = rig.box.ledger if rig.box is not None else None
+        if rig.flash.rot(place, bit, ledger, self.site.collector.stand):
+            self.site.told("bits that rot flipped")

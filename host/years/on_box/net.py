@@ -7,7 +7,6 @@ from host.years.on_box.broker import Line
 from host.years.on_box.tasks import Flag, _Pause
 
 _NTP_1970 = 2_208_988_800
-_SEGMENT = 1460
 
 
 class Net:
@@ -105,10 +104,9 @@ class Transport:
     def write(self, buf, start, length):
         if self.line is None or not self.line.open:
             raise self.lost("closed")
-        taken = min(length, _SEGMENT)
         self.shaking = False
-        self.line.to_broker(bytes(buf[start : start + taken]))
-        return taken
+        self.line.to_broker(bytes(buf[start : start + length]))
+        return length
 
     async def receive(self):
         while not self.come:

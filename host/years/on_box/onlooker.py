@@ -147,6 +147,10 @@ class Onlooker:
             raise Wrong("sequence", "from %d to %d" % (before, sequence))
         if sequence < self.next_sequence:
             raise Wrong("sequence", "%d is used twice" % sequence)
+        freed = self.box.ledger.acknowledged
+        if freed > self.site.collector.stand:
+            raise Wrong("freed", "up to record %d is free, %d are stored" % (
+                freed, self.site.collector.stand))  # fmt: skip
         self.next_sequence = sequence + 1
         self.promised[sequence] = crc32(payload, kind)
         self.facts += 1

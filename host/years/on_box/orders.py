@@ -59,8 +59,8 @@ class Operator:
             self.counter += 1
             self._send(self._closed(b'{"counter":%d,"verb":"limit"}' % self.counter))
         elif way == 6:  # statements: forged, an old one, noise
-            last = site.rig.onlooker.next_sequence - 1
-            site.broker.send(b"/ack", last.to_bytes(4, "little") + bytes(16))
+            last, mac = site.broker.seen
+            site.broker.send(b"/ack", last.to_bytes(4, "little") + mac + bytes(8))
         elif way == 7:
             site.broker.send(b"/ack", site.old_statement)
         elif way == 8:

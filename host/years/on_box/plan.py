@@ -99,7 +99,7 @@ def _settings(own, number):
         '"seals":{"policy":"%s"},"reader":{"fitted":%s,"mode":"%s"},'
         '"presence":{"offline_grace_h":%d},"place":{"relocate_after_h":%d}}'
     ) % (
-        number, chance.pick((16, 32, 16, 20)), chance.pick((900, 3600, 900, 1800)),
+        number, chance.pick((16, 32, 16, 20)), chance.pick((900, 3600, 3600, 1800)),
         chance.pick((0, 0, 16, 20)), meter, chance.pick(("stop", "pause", "report", "stop")),
         "true" if reader else "false", chance.pick(("required", "free")) if reader else "free",
         chance.pick((72, 0, 72, 24)), chance.pick((24, 0, 24, 4)),

@@ -73,7 +73,7 @@ def told(site, wrong):
         "counts": site.counts,
         "digest": "%08x-%s"
         % (
-            rig.digest(),
+            rig.flash.digest(),
             str(hexlify(collector.previous), "ascii"),
         ),  # fmt: skip
     }

@@ -1,19 +1,13 @@
-# The box in its world: the firmware's own `box`, its tasks, and how long they sleep.
-#
-# A task sleeps as it asks while something happens at the box (`full`), a little longer around that
-# (`near`), and as long as nothing can come of it in between (calm). docs/reliability.md says what
-# is left out by that.
-
-from binascii import crc32
+# The box in its world: the firmware's own `box`, its pins, and its tasks in simulated time.
 
 from host.years.on_box import chip, tags
 from host.years.on_box.chance import Chance
 from host.years.on_box.collector import Wrong
 from host.years.on_box.net import Transport
+from host.years.on_box.sleeping import Sleeping
 from host.years.on_box.tasks import Asyncio, Tasks
-from hw.sim.flash import SECTOR_SIZE as SECTOR
-from hw.sim.flash import NorFlash
-from hw.sim.flash_faults import FaultyFlash, PowerCut
+from host.years.on_box.wear import WornFlash
+from hw.sim.flash_faults import PowerCut
 
 chip.install()
 
@@ -29,8 +23,6 @@ from host.years.on_box.onlooker import Onlooker  # noqa: E402
 firmware_link.Transport = Transport
 
 PPM = 1_000_000
-HOUR_MS = 3_600_000
-CALM_MS = 900_000
 NEVER = 1 << 60
 TURNS_MOST = 3000  # of the tasks, in one ms
 SAID_MOST = 40
@@ -80,7 +72,7 @@ class Rig:
         self.rtc_ms = None
         self.reset_cause = 1
         ledger_size, trace_size = settings["ledger_size"], settings["trace_size"]
-        self.flash = FaultyFlash(ledger_size + trace_size, settings["seed"])
+        self.flash = WornFlash(ledger_size, trace_size, settings["seed"])
         self.partitions = {"ledger": (0, ledger_size), "trace": (ledger_size, trace_size)}
         self.files = Files(self._cut)
         self.files.held["config.json"] = settings["config"].encode()
@@ -91,13 +83,11 @@ class Rig:
         self._due = -1  # of the core, box's ms; and the world's
         self._due_at = 0
         self.box = None
-        self.tasks = Tasks(self.wake)
+        self.tasks = Tasks(Sleeping(self).wake)
         self.reader = None
         self.list = tags.List()
         self.next_due = 0  # the world's ms at which a task goes on
         self._said_status = b""
-        self.ledger_dead = False
-        self._worn = {}
         self.words = []  # what the firmware has printed lately
         self.onlooker = Onlooker(self)
         self.stride_ms = settings["stride_ms"]  # of the link, while it is calm
@@ -234,117 +224,7 @@ class Rig:
                 self.box.inbox.commit()
                 self.site.near(10_000)
 
-    def bad_sector(self, number, way):
-        """From now on it fails in this way; three at the most, in either ring one of eight."""
-        if len(self.flash.bad_sectors) < 3 and not self.ledger_dead:
-            self.flash.fail(number % (self.flash.size // SECTOR), way)
-
-    def ledger_dies(self, way):
-        """No sector of the ledger can be programmed (1) or erased (3) until it lives again."""
-        self.ledger_dead = True
-        self._worn = self.flash.bad_sectors
-        size = self.partitions["ledger"][1]
-        self.flash.bad_sectors = {sector: way for sector in range(size // SECTOR)}
-
-    def ledger_lives(self):
-        if self.ledger_dead:
-            self.ledger_dead = False
-            self.flash.bad_sectors = self._worn
-
-    def rot(self, place, bit):
-        """A bit flips in what the operator has, or in the trace; not where the ring writes."""
-        size, trace = self.partitions["ledger"][1], self.partitions["trace"]
-        if place & 1 or self.box is None:
-            self._flip(trace[0] + place % trace[1], bit)
-            return
-        ledger = self.box.ledger
-        sector = place % (size // SECTOR)
-        near = (ledger.head, ledger.before(ledger.head), (ledger.head + 1) % ledger.count)
-        if sector in near or not ledger.first[sector]:
-            return
-        if ledger.last_in(sector) <= min(self.site.collector.stand, ledger.acknowledged):
-            self._flip(sector * SECTOR + (place >> 8) % SECTOR, bit)
-
-    def _flip(self, address, bit):
-        byte = bytearray(1)
-        NorFlash.read_into(self.flash, address, byte)  # also without power
-        byte[0] ^= 1 << bit
-        self.flash.load(address, byte)
-        self.site.told("bits that rot flipped")
-
-    # how long tasks sleep
-
-    def wake(self, task, ms):
-        site = self.site
-        at = site.at
-        asked = at + ms
-        if at < site.full_until or not ms:
-            return asked
-        name = task.name
-        if name == "sense":
-            if at < site.lively_until or not task.sleeps & 1:
-                return asked
-            return at + HOUR_MS
-        near = at < site.near_until
-        if name == "measure":
-            return self._measure(at, asked, ms, near)
-        if name == "keep":
-            return asked if at < site.lively_until else at + (10_000 if near else CALM_MS)
-        if name == "network":
-            return self._network(at, asked, near)
-        if name == "link":
-            return self._link(at, asked, ms, near)
-        if name == "tags":
-            return at + HOUR_MS
-        return asked
-
-    def _measure(self, at, asked, ms, near):
-        meter = self.box.sampling.meter
-        if not meter.idle:
-            arrives = self.site.bus.at
-            if arrives >= 0:
-                return max(at + 1, arrives)
-            if ms > 5:
-                return asked
-            master = meter.master
-            return max(asked, self.world_at(master.asked_at + master.timeout_ms + 12))
-        if meter._wanted:
-            return asked
-        if meter.silent or meter.blocked or not self.box.agent.state.reading:
-            return asked if near else max(asked, at + 600_000)
-        if self.box.agent.state.contactor:
-            return max(asked, at + (10_000 if near else 120_000))
-        return max(asked, at + (60_000 if near else HOUR_MS))
-
-    def _network(self, at, asked, near):
-        box = self.box
-        if not box.wifi.up or not box.clock.quality:
-            return max(asked, at + (15_000 if near else 600_000))
-        return min(max(self.world_at(box.clock.due), at + 15_000), at + HOUR_MS)
-
-    def _link(self, at, asked, ms, near):
-        if ms == 5:
-            return asked
-        if ms == 200:  # no Wi-Fi
-            if self.net.wifi_up:
-                self.poke("network", at + 100)
-                return at + 1000
-            return at + (5000 if near else 600_000)
-        if ms != 40:
-            return asked if near or ms < 10_000 else at + 4 * ms
-        publisher = self.box.link.publisher
-        session = publisher.session
-        if session.awaiting or session.count > session.pending:
-            return at + session.late_ms() + 10
-        if publisher.asked:
-            return at + 500
-        if (
-            session.cursor > publisher.stated + 1
-            or publisher.subscribed
-            and not publisher.delivered
-        ):
-            return at + (5000 if near else 30_000)
-        return at + (15_000 if near else self.stride_ms)
+    # the tasks
 
     def poke(self, name, at):
         """The task goes on at this ms at the latest."""
@@ -413,17 +293,8 @@ class Rig:
         if self.onlooker.must_be_broken:
             self.onlooker.looks()
 
-    def digest(self):
-        """Of the whole flash, a sector at a time."""
-        crc = 0
-        sector = bytearray(SECTOR)
-        for address in range(0, self.flash.size, SECTOR):
-            NorFlash.read_into(self.flash, address, sector)
-            crc = crc32(sector, crc)
-        return crc
-
     def heal(self):
-        self.ledger_lives()
+        self.flash.ledger_lives()
         self.flash.bad_sectors.clear()
         self.files.cut_in(0)
         self.flash.cut_in(0)

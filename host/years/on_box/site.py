@@ -158,7 +158,7 @@ class Site:
             self.told("power cut in the recovery")
             self.power_off(self.chance.between(1, 5000))
         except StoreError:
-            if not self.rig.ledger_dead:
+            if not self.rig.flash.dead:
                 raise
             # as firmware/lib/wallbox/start.py has it: written down, and the chip is reset
             self.told("starts that a dead flash refused")
