@@ -40,6 +40,15 @@ def test_the_interval_that_a_power_cut_ends_tells_its_length(interval_s):
     assert [fact[6] for fact in cut] == [interval_s]
 
 
+def test_a_heartbeat_from_before_the_clock_was_put_back_ends_no_interval():
+    """It is older than the last record, though its time looks younger."""
+    before = at_home()
+    box = Player(before)
+    (gap,) = [fact for fact in box.boot(2, (before.register_wh, UTC_S + 3147, 1)) if fact[0] in
+              (decisions.INTERVAL, decisions.GAP_BEGIN)]
+    assert gap[0] == decisions.GAP_BEGIN and gap[3] == UTC_S
+
+
 def test_a_car_without_a_diode_is_offered_current_each_ten_seconds_and_not_each_sixty_ms():
     """It is wrong only while it is offered current; then the letter is B again."""
     box = at_home()

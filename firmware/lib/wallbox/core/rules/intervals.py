@@ -91,7 +91,10 @@ def _grace_s(state) -> int:
 
 
 def _after_power_cut(state, event, out: list) -> None:
-    """The last heartbeat, if younger than the last record, is the best known begin of the gap."""
+    """The last heartbeat, if younger than the last record, is the best known begin of the gap.
+
+    One that is younger than its interval can be comes from before the clock was put right.
+    """
     state.boundary_utc_s = 0
     state.interval_s = state.interval_next_s  # the configuration is told before the boot
     if not state.accounted:
@@ -106,7 +109,7 @@ def _after_power_cut(state, event, out: list) -> None:
         return
     register_wh, utc_s, quality = state.accounted_wh, state.accounted_utc_s, state.accounted_quality
     likely = register_wh <= event[4] <= register_wh + LEAP_WH
-    if event[3] and likely and event[5] > utc_s:
+    if event[3] and likely and utc_s < event[5] <= utc_s + state.interval_s + _grace_s(state):
         register_wh, utc_s, quality = event[4], event[5], event[6]
     _open_gap(state, cause, register_wh, utc_s, quality, out)
 
