@@ -90,8 +90,9 @@ def test_a_bench_with_less_skips_by_name_and_a_failure_leaves_evidence(bench, tm
     assert re.search(r"^ +[\d.]+ meter +01 04 ", (folder / "meter-bus.txt").read_text(), re.M)
     assert re.search(r"^ +[\d.]+ bench +01 05 00 01 ff 00", (folder / "relay-bus.txt").read_text(),
                      re.M)
+    missing = folder / "missing.txt"
+    assert not missing.exists(), missing.read_text()
     assert len((folder / "ledger.bin").read_bytes()) == image.partitions()["ledger"].size
-    assert not (folder / "missing.txt").exists()
     checked = subprocess.run(
         [sys.executable, "-m", "host.cli", "ledger", "verify", str(folder / "ledger.bin"),
          "--keys", str(bench.file.parent / "keys")],

@@ -139,14 +139,15 @@ def test_only_the_asked_edges_interrupt_and_errors_in_handlers_are_printed():
             if counts[1] == 2:
                 raise ValueError("in the handler")
         pin.irq(handler, Pin.IRQ_RISING)
-        print("ready")
-        while sum(counts) < 3:
-            time.sleep_ms(1)
+        for edge in range(3):
+            print("ready", edge)
+            while sum(counts) == edge:
+                time.sleep_ms(1)
         print(counts)
     """
     with powered(main) as box:
-        box.wait_for("ready")
-        for _ in range(3):
+        for edge in range(3):  # one at a time: a handler that comes late sees the next level
+            box.wait_for(f"ready {edge}")
             box.set_level(32, 0)
             box.set_level(32, 1)
         box.wait_for(r"ValueError: in the handler\n(.|\n)*\[0, 3\]")
