@@ -15,7 +15,7 @@ STUBS := $(VENV)/stubs
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 STORY ?=
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 4
 CUTS ?= 50000
 LANE ?= cpython
 SEED ?=
@@ -32,7 +32,7 @@ demo: $(READY) ## a wallbox at work, in about a minute (STORY=free: from the key
 	@$(BIN)/wallbox demo $(if $(STORY),--story $(STORY)) $(ARGS)
 
 test: $(READY) ## run every test (ARGS="tests/test_keys.py -k name" runs some)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 torture: $(READY) ## cut the ring's power CUTS=50000 times (SEED=7, LANE=micropython) and check it each time
 	@$(BIN)/python -m tests.torture --cuts $(CUTS) --lane $(LANE) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -24,6 +24,12 @@ pytest_plugins = ["hw.bench.plugin"]
 NO_MOSQUITTO = "mosquitto is not installed: apt-get install mosquitto"
 SEED_VARIABLE = "WALLBOX_SEED"
 NO_SKIPS_VARIABLE = "WALLBOX_NO_SKIPS"
+LONG = (  # files that take a minute or more: begun first, so that none of them is waited for
+    "test_whole_box", "test_years", "test_mutants", "test_torture", "test_bench", "test_demo",
+    "test_whole_box_send", "test_whole_box_commands", "test_link", "test_provisioning_people",
+    "test_provisioning_refusals", "test_provisioning_cuts", "test_provisioning",
+    "test_whole_box_recovery", "test_ledger_verify", "test_bad_input", "test_agent",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -61,6 +67,12 @@ def seed(request) -> int:
     value = int(text) if text else sum(request.node.name.encode()) * 2654435761 % 2**32
     print(f"seed {value} (repeat with {SEED_VARIABLE}={value})")
     return value
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):

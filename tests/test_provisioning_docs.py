@@ -57,7 +57,7 @@ def test_the_screens_of_a_whole_job(tmp_path, monkeypatch):
         return "yes"
 
     monkeypatch.setattr(typer, "prompt", prompt)
-    with depot(tmp_path, speed=4) as place:
+    with depot(tmp_path, speed=2) as place:
         job = place.job(screen=PersonScreen(console, True), reader={"fitted": True})
         job.person, job.tap_s, job.open_s = True, 30, 60
         person = threading.Thread(target=help_out, args=(place.worlds[0],))

@@ -60,6 +60,8 @@ def _some(line: ConsoleLine, ring: str, first: int) -> tuple[dict[str, Any], dic
             content = found.setdefault(sector, bytearray())
             if not told.get("blank"):
                 data = base64.b64decode(told["data"], validate=True)
+                if told["at"] == 0:
+                    content.clear()  # the sector changed while it was sent, and goes once more
                 if int(told["at"]) == len(content):  # else a piece before it was lost
                     content += data
 

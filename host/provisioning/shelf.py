@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from host.provisioning.job import Job
@@ -12,6 +12,7 @@ from host.provisioning.outcome import Stopped
 from host.provisioning.run import provision
 
 AT_ONCE_MAX = 16
+LOOK_S = 0.2  # a Ctrl-C that another thread was given is seen after so long
 
 
 @dataclass
@@ -51,9 +52,11 @@ def provision_all(
         return result
 
     with ThreadPoolExecutor(min(AT_ONCE_MAX, max(1, len(jobs)))) as pool:
-        running = [pool.submit(one, job) for job in jobs]
+        running: list[Future[Result]] = []
         try:
-            wait(running)
+            running += [pool.submit(one, job) for job in jobs]
+            while wait(running, LOOK_S).not_done:
+                pass
         except KeyboardInterrupt:
             for job in jobs:
                 job.must_end = True

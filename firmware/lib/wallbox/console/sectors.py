@@ -1,15 +1,16 @@
 """Raw sectors of a ring, piece by piece; each sector as it is at one instant."""
 
 import asyncio
-from binascii import b2a_base64
+from binascii import b2a_base64, crc32
 
 from micropython import const
 
 from ..commands import ACCEPTED, REJECTED
 
-_PIECE = const(256)
+_PIECE = const(256)  # a whole sector at once is more than a heap in use has in one place
 _COUNT = const(4)
 _SIZE = const(5)
+_TRIES = const(4)
 
 
 async def export(reply, device, first: int, count: int) -> tuple:
@@ -18,22 +19,31 @@ async def export(reply, device, first: int, count: int) -> tuple:
     told = {"sectors": sectors, "size": size}
     if first >= sectors:
         return REJECTED, "first: below %d" % sectors, told
-    sector_bytes = bytearray(size)
-    view = memoryview(sector_bytes)
-    nothing = b"\xff" * _PIECE
+    piece = bytearray(_PIECE)
+    blank = b"\xff" * _PIECE
     for sector in range(first, min(first + count, sectors)):
-        device.readblocks(sector, sector_bytes, 0)
-        blank = True
-        for at in range(0, size, _PIECE):
-            if view[at : at + _PIECE] != nothing:
-                blank = False
+        for _ in range(_TRIES):
+            if await _send(reply, device, sector, size, piece, blank):
                 break
-        if blank:
-            reply.part({"sector": sector, "blank": True})
-            await asyncio.sleep_ms(0)
-            continue
-        for at in range(0, size, _PIECE):
-            data = b2a_base64(bytes(view[at : at + _PIECE])).decode().strip()
-            reply.part({"sector": sector, "at": at, "data": data})
-            await asyncio.sleep_ms(1)
     return ACCEPTED, "", told
+
+
+async def _send(reply, device, sector: int, size: int, piece, blank: bytes) -> bool:
+    """False if the sector has changed meanwhile: then it goes once more, from its begin."""
+    whole = 0
+    used = False
+    for at in range(0, size, _PIECE):
+        device.readblocks(sector, piece, at)
+        whole = crc32(piece, whole)
+        used = used or piece != blank
+    if not used:
+        reply.part({"sector": sector, "blank": True})
+        await asyncio.sleep_ms(0)
+        return True
+    sent = 0
+    for at in range(0, size, _PIECE):
+        device.readblocks(sector, piece, at)
+        sent = crc32(piece, sent)
+        reply.part({"sector": sector, "at": at, "data": b2a_base64(piece).decode().strip()})
+        await asyncio.sleep_ms(1)
+    return sent == whole
