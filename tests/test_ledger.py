@@ -5,10 +5,11 @@ import struct
 
 import pytest
 from wallbox.core import decisions, engine
-from wallbox.store import record
+from wallbox.store import StoreError, record
 from wallbox.store.ledger import LONGEST, Ledger
 
 from hw.sim.flash import NorFlash, Partition
+from hw.sim.flash_faults import PROGRAM_FAILS, PROGRAM_IGNORED, FaultyFlash
 from tests.interpreter import ROOT
 
 KEY = b"a key of one box"
@@ -26,7 +27,7 @@ class Box:
         for kind, _, _, payload in self.ledger.recent():
             if kind == record.STATE:
                 self.total = int(payload)
-            else:
+            elif kind != record.WATERMARK:
                 self.total = max(self.total, int(payload))
         self.ledger.state_source = lambda: (record.STATE, b"%d" % self.total)
 
@@ -95,6 +96,32 @@ def test_a_snapshot_that_was_cut_off_is_written_again_and_the_one_before_serves(
     box.count(1)
     assert box.ledger.state_sequence == box.ledger.next_sequence - 2
     assert Box(flash).total == total + 1
+
+
+@pytest.mark.parametrize("way", [PROGRAM_FAILS, PROGRAM_IGNORED])
+def test_starts_on_a_flash_that_takes_nothing_leave_what_the_box_remembers(way):
+    """Each start erases sectors in vain; those that the operator has were all of them once."""
+    flash = FaultyFlash(size=8 * SECTOR)
+    box = Box(flash)
+    box.count(400)
+    box.ledger.state_source = None
+    while box.ledger.state_sequence:  # the power fails before the fresh sector has its snapshot
+        box.count(1)
+    ledger = box.ledger
+    assert ledger.acknowledge(ledger.next_sequence - 1)
+    ledger.flush_acknowledged()
+    before = list(ledger.recent())
+    assert before[0][0] == record.STATE and len(before) > 100
+    flash.bad_sectors = {sector: way for sector in range(8)}
+    for _ in range(5):
+        flash.power_on()
+        with pytest.raises(StoreError, match="replace the flash"):
+            Box(flash)
+    flash.bad_sectors = {}
+    after = Box(flash)
+    assert list(after.ledger.recent())[: len(before)] == before
+    after.count(200)
+    assert Box(flash).total == box.total + 200
 
 
 def test_the_operators_acknowledgement():

@@ -26,7 +26,7 @@ class Ledger(Ring):
 
     def recent_records(self):
         """The same as whole records, see Reader.records()."""
-        return self.records(self._latest_state())
+        return self.records(self._latest_state() or self.oldest_sequence)
 
     def statement(self, message) -> int:
         """The sequence number that the operator states to have, -1 if the message is not its own.
@@ -61,6 +61,7 @@ class Ledger(Ring):
         return True
 
     def _latest_state(self) -> int:
+        """The newest snapshot that can be read, 0: there is none."""
         if self.state_sequence:
             return self.state_sequence
         sector = self.before(self.head) if self.head >= 0 else -1
@@ -75,7 +76,7 @@ class Ledger(Ring):
             if found:
                 return found
             sector = self.before(sector)
-        return self.oldest_sequence
+        return 0
 
 
 assert LENGTH_MIN < LONGEST <= LENGTH_MAX

@@ -229,6 +229,8 @@ class Writer(Reader):
                         "%s: full, %d records wait for the operator: restore the connection"
                         % (self.name, self.next_sequence - 1 - self.acknowledged)
                     )
+                if 0 < self._latest_state() <= last:
+                    raise self.failure("erase", sector, "the others failed, and here is the state")
                 if last > self._recorded:
                     self.flush_acknowledged()
             if self.first[sector]:
@@ -239,6 +241,10 @@ class Writer(Reader):
             self.damage(sector, 0)
             self._candidate = (sector + 1) % self.count
         raise self.failure("erase", self._candidate, "%d sectors in a row" % ATTEMPTS)
+
+    def _latest_state(self) -> int:
+        """What the box remembers begins with this record, and stays; 0: nothing."""
+        return 0
 
     def _erase(self, sector: int) -> bool:
         window = self.scan.window
