@@ -71,6 +71,8 @@ def test_the_sessions_are_those_of_the_ledger(timeline):
 def test_a_trace_alone_tells_its_sessions_too_and_a_ledger_alone_its_own(log):
     alone = make_timeline(FieldLog(log.origin, trace=log.trace))
     assert bands(alone.story.calendar, "session")[0] == ("session", "1")
+    table = alone.html().split("<h2>Sessions</h2>")[1].split("</table>")[0]
+    assert table.count("<tr>") > 3, "not: none"
     assert alone.summary()["sessions"] == make_timeline(log).summary()["sessions"] > 2
     paper = make_timeline(FieldLog(log.origin, ledger=log.ledger))
     assert "mean_w" in paper.story.calendar.numbers
