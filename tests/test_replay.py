@@ -305,6 +305,7 @@ def test_a_log_is_read_back_whole_or_refused(folder, field):
         (encrypted(), "encrypted"), (with_info(field, serial=5), "log.json is damaged"),
         (with_info(field, layouts={"00" * 8: "no layout"}), "log.json is damaged"),
         (with_info(field, layouts={"00" * 8: "far 999"}), "log.json is damaged"),
+        (with_info(field, layouts={"00" * 8: ",".join(["a 1"] * 20_000)}), "log.json is damaged"),
     ):
         (folder / "wrong.zip").write_bytes(data)
         with pytest.raises(NoLog, match=named):

@@ -23,6 +23,7 @@ from host.provisioning.files import write_whole
 
 FORMAT = 1
 MEMBER_BYTES_MAX = 256 << 20
+LAYOUT_CHARS_MAX = 0xFFFF  # what a frame for another lane holds
 SECTOR = 4096
 RING_BYTES_MAX = 4 << 20
 _INFO, _TRACE, _LEDGER = "log.json", "trace.bin", "ledger.bin"
@@ -170,6 +171,8 @@ def _origin(path: Path, data: bytes) -> tuple[Origin, dict[bytes, str]]:
         layouts = {bytes.fromhex(core): text for core, text in info.pop("layouts").items()}
         for layout in layouts.values():
             fields.layout(layout)
+            if len(layout) > LAYOUT_CHARS_MAX:
+                raise ValueError
         origin = Origin(**info)
         if any(type(value) is not type(getattr(Origin(), name)) for name, value in info.items()):
             raise TypeError
