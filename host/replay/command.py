@@ -103,6 +103,8 @@ def replay(
 
     if no_color:
         out.no_color = error.no_color = True
+    if "" in (rev, against, publish):  # a variable of a script that is not set
+        raise typer.BadParameter("--rev, --against and --publish need a name, not an empty one")
     if against and on:
         raise typer.BadParameter("--against plays on cpython; leave --on out")
     if publish:
