@@ -52,8 +52,14 @@ def test_a_relay_that_does_not_switch_is_named(simulated, relays):
 
 def test_a_board_that_tells_nothing_useful_is_believed_if_the_file_says_so(simulated):
     simulated.stuck.add(2)
+    simulated.tells = False
     board = RelayBoard(Relays(port=simulated.path, coils=COILS, read_back=False))
+    assert board.read() == {}, "nothing is known yet"
     board.switch("pilot_c", True)
+    board.switch("mains", True)
+    assert board.read() == {"pilot_c": True, "mains": True}
+    board.rest(mains_on=board.read()["mains"])
+    assert simulated.coils[COILS["mains"]] and board.read()["pilot_c"] is False
     board.close()
 
 

@@ -183,6 +183,8 @@ def test_the_command(mosquitto, tmp_path):
     nobody = ["fleet", "--boxes", "2", "--duration", "1", "--drain", "0", "--keys", str(keys)]
     nobody += ["--broker", mosquitto.host, "--port", str(free_port())]
     assert CliRunner().invoke(app, nobody).exit_code == 3
+    lost = CliRunner().invoke(app, [*few, "--keys", str(tmp_path / "no" / "keys")])
+    assert lost.exit_code == 4 and "cannot be made" in lost.stderr
     path = tmp_path / "wallbox.psk"
     assert CliRunner().invoke(app, [*few, "--psk-file", str(path)]).exit_code == 0
     assert path.read_text().startswith("FLEET-000001:") and len(path.read_text()) == 5 * 78

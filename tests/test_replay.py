@@ -1,9 +1,11 @@
 """Replay: a log agrees with the rules that decided it, and shows where others come to."""
 
+import io
 import json
 import random
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,8 +91,11 @@ def test_a_planted_change_is_found_at_its_first_event_with_both_states(field, pl
     assert difference["what"] == "decisions"
     assert difference["steps"][-1]["event"] == "METER_READING", "due earlier than it was"
     assert difference["now_ms"] == 0
-    later = told("replay", field, "--rev", planted, "--any-core", "--all", code=1)["differences"]
+    whole = told("replay", field, "--rev", planted, "--any-core", "--all", code=1)
+    later = whole["differences"]
     assert len(later) > 1
+    agreed = told("replay", field)["checked"]["states"]
+    assert whole["checked"]["states"] < agreed, "only states that agree are counted as such"
     both = [one for one in later if one["states"]]
     assert both, "one of them is followed by a snapshot"
     differing = {name for name, pair in both[0]["states"].items() if pair["differs"]}
@@ -296,7 +301,11 @@ def test_a_log_is_read_back_whole_or_refused(folder, field):
     assert (folder / "again.zip").read_bytes() == field.read_bytes(), "same log, same bytes"
     for data, named in (
         (b"", "neither a log nor a ring"), (b"x" * 5000, "neither a log nor a ring"),
-        (b"\xff" * 8192, "no ring"), (field.read_bytes()[:-30], "neither"),
+        (b"\xff" * 8192, "no ring"), (field.read_bytes()[:-30], "a ZIP that is cut short"),
+        (encrypted(), "encrypted"), (with_info(field, serial=5), "log.json is damaged"),
+        (with_info(field, layouts={"00" * 8: "no layout"}), "log.json is damaged"),
+        (with_info(field, layouts={"00" * 8: "far 999"}), "log.json is damaged"),
+        (with_info(field, layouts={"00" * 8: ",".join(["a 1"] * 20_000)}), "log.json is damaged"),
     ):
         (folder / "wrong.zip").write_bytes(data)
         with pytest.raises(NoLog, match=named):
@@ -304,11 +313,40 @@ def test_a_log_is_read_back_whole_or_refused(folder, field):
         assert str(folder / "wrong.zip") in wallbox("replay", folder / "wrong.zip", code=4).stderr
 
 
-def test_two_pulls_become_one_log():
+def with_info(field: Path, **info: object) -> bytes:
+    """A log whose log.json has other members."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(field) as old, zipfile.ZipFile(whole, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "log.json":
+                data = json.dumps({**json.loads(data), **info}).encode()
+            new.writestr(name, data)
+    return whole.getvalue()
+
+
+def encrypted() -> bytes:
+    """A ZIP whose members say that they need a password."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr("log.json", "{}")
+        file.writestr("trace.bin", "")
+    data = bytearray(whole.getvalue())
+    at = data.find(b"PK\1\2")
+    while at >= 0:
+        data[at + 8] |= 1
+        at = data.find(b"PK\1\2", at + 1)
+    return bytes(data)
+
+
+def test_two_pulls_become_one_log_in_whatever_order():
     log = charging_story().log()
     early = FieldLog(log.origin, log.trace[:60], log.ledger[:5], {})
     late = FieldLog(log.origin, log.trace[50:], log.ledger[3:], log.layouts)
-    assert join(early, late) == log
+    assert join(early, late) == join(late, early) == log, "an old image takes nothing away"
+    anew = FieldLog(log.origin, [log.trace[0][:-1] + bytes([log.trace[0][-1] ^ 1])])
+    with pytest.raises(NoLog, match="record 1 of the trace is another one in each"):
+        join(log, anew)
     with pytest.raises(NoLog, match="of one box"):
         join(FieldLog(Origin("WB-1")), log)
 

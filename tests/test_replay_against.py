@@ -40,6 +40,13 @@ def compared(bench: TracedBench, folder, *planted: tuple[str, str, str]):
     return compare(log.trace, cores.of_tree(), other, log.layouts, None, 1)
 
 
+@pytest.mark.parametrize("option", ["--against", "--rev", "--publish"])
+def test_an_empty_name_is_not_the_same_as_none(tmp_path, option):
+    """Else a script whose variable is not set would hear that nothing differs."""
+    done = CliRunner().invoke(app, ["replay", str(tmp_path / "field.zip"), option, ""])
+    assert done.exit_code == 2
+
+
 def test_the_same_rules_decide_the_same(tmp_path):
     planted = ("metering", "    bits = 0\n", "    bits = 0  # as it was\n")
     found = compared(charged(90, 20), tmp_path, planted)

@@ -155,6 +155,10 @@ def test_the_command(operator, tmp_path):
     told = CliRunner().invoke(app, again, env={"WALLBOX_KEYS": str(operator.keys.directory)})
     assert told.exit_code == 0 and json.loads(told.stdout)["complete"]
     assert CliRunner().invoke(app, ["republish", str(path), "--speed", "fast"]).exit_code == 2
+    for wrong in (["--publish", "localhost", "--rev", "HEAD"], ["--speed", "60x"]):
+        assert CliRunner().invoke(app, ["replay", str(path), *wrong]).exit_code == 2
+    no_keys = CliRunner().invoke(app, ["replay", str(path), "--publish", "::1"])
+    assert no_keys.exit_code == 4, "an address of IPv6 has no port in it"
     verified = CliRunner().invoke(
         app, ["ledger", "verify", str(operator.path), "--keys", str(operator.keys.directory)]
     )

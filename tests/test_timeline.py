@@ -71,6 +71,9 @@ def test_the_sessions_are_those_of_the_ledger(timeline):
 def test_a_trace_alone_tells_its_sessions_too_and_a_ledger_alone_its_own(log):
     alone = make_timeline(FieldLog(log.origin, trace=log.trace))
     assert bands(alone.story.calendar, "session")[0] == ("session", "1")
+    table = alone.html().split("<h2>Sessions</h2>")[1].split("</table>")[0]
+    assert table.count("<tr>") > 3, "not: none"
+    assert alone.summary()["sessions"] == make_timeline(log).summary()["sessions"] > 2
     paper = make_timeline(FieldLog(log.origin, ledger=log.ledger))
     assert "mean_w" in paper.story.calendar.numbers
     assert "The log holds no trace" in paper.html()
@@ -154,11 +157,14 @@ def test_the_page_speaks_danish_and_no_text_of_a_log_becomes_markup(log):
 def test_the_command(tmp_path, log):
     path, page = tmp_path / "a.log", tmp_path / "a.html"
     write_log(path, log)
+    before = path.stat().st_size
     done = CliRunner().invoke(app, ["timeline", str(path), "-o", str(page), "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert told["refused_s"]["Suspended"] > 3600 and told["boots_without_clock"] == [3]
     assert page.stat().st_size == told["bytes"]
+    same = CliRunner().invoke(app, ["timeline", str(path), "-o", str(path)])
+    assert same.exit_code == 2 and path.stat().st_size == before, "a log is not overwritten"
     part = ["--from", "2020-01-01", "--to", "2020-01-02"]
     assert CliRunner().invoke(app, ["timeline", str(path), *part]).exit_code == 4
     assert CliRunner().invoke(app, ["timeline", str(path), "--from", "soon"]).exit_code == 2

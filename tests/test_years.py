@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from host.years import command, proof
+from host.years import command, job, proof
 from host.years.job import DAY_MS, YEAR_MS, Job, Lane, Result, play
 from host.years.mutants import load
 from host.years.on_box import meter as meters
@@ -135,8 +135,27 @@ def test_the_command(tmp_path):
     told = json.loads(run.stdout[run.stdout.index("{") :])
     assert told["boxes"] == 1 and told["failures"] == [] and told["box_years"] == 0.01
     assert CliRunner().invoke(app, ["--without", "rain"]).exit_code == 2
-    (tmp_path / "log.json").write_text("{}")
-    assert CliRunner().invoke(app, ["--replay", str(tmp_path / "log.json")]).exit_code == 4
+    for text in ("{}", "[]"):
+        (tmp_path / "log.json").write_text(text)
+        wrong = CliRunner().invoke(app, ["--replay", str(tmp_path / "log.json")])
+        assert wrong.exit_code == 4 and wrong.stderr.count("\n") == 1, wrong.stderr
+    assert CliRunner().invoke(app, ["--mutants", str(tmp_path)]).exit_code == 4
+
+
+def test_what_did_not_hold_is_told_by_the_exit_code(monkeypatch, tmp_path):
+    """1, not 4: a planted bug stands for one of ours."""
+    mutant = next(one for one in load(MUTANTS) if one.name.startswith("power without"))
+    app = typer.Typer()
+    app.command()(command.sim)
+    words = ["--seed", str(mutant.seed), "--first", str(mutant.box), "--boxes", "1"]
+    words += ["--years", str(mutant.days * DAY_MS / YEAR_MS), "--shrink-s", "0"]
+    with mutant.planted() as firmware:
+        monkeypatch.setattr(job, "_FIRMWARE_LIB", firmware)
+        found = CliRunner().invoke(app, [*words, "--save", str(tmp_path)])
+        assert found.exit_code == 1 and "rules" in found.stderr, found.output + found.stderr
+        (log,) = tmp_path.iterdir()
+        again = CliRunner().invoke(app, ["--replay", str(log)])
+        assert again.exit_code == 1, again.output
 
 
 def test_the_log_of_a_failure_tells_how_to_play_it_again(tmp_path, capsys):

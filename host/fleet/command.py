@@ -82,6 +82,9 @@ def fleet_command(
         bool, typer.Option("--no-operator", help="Nobody collects: PUBACKs are enough.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")
+    ] = False,
 ) -> None:
     """Run many simulated boxes at a broker, in one process, as a load on the operator's side.
 
@@ -97,6 +100,8 @@ def fleet_command(
     from host.fleet.life import DAY_S, RECORDS_A_DAY
     from host.keys import KeyStoreError, valid_serial
 
+    if no_color:
+        out.no_color = error.no_color = True
     if not valid_serial(prefix) or len(prefix) > 20:
         raise typer.BadParameter(f"--prefix {prefix}: 1 to 20 letters, digits, - and _")
     if psk and not tls:
@@ -244,7 +249,12 @@ def _keys(directory: Path, prefix: str, boxes: int) -> bytes:
     from host.fleet.box import box_key
     from host.keys import KeyStore, KeyStoreError, UnknownBox
 
-    directory.mkdir(mode=0o700, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as wrong:
+        raise KeyStoreError(
+            f"{directory}: cannot be made: {wrong.strerror}; name another with --keys"
+        ) from None
     store = KeyStore(directory)
     try:
         fleet_key = store.load(prefix)

@@ -76,8 +76,10 @@ def replay(
         typer.Option(metavar="BROKER", help="Play nothing: publish the log's ledger at this broker "
                      "as the box did; all options of it are those of `wallbox republish`."),
     ] = None,
-    speed: Annotated[str, typer.Option(help="With --publish: 60x, an hour in a minute; or max.")]
-    = "max",
+    speed: Annotated[
+        str | None,
+        typer.Option(help="With --publish: 60x, an hour in a minute; max if left out."),
+    ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     no_color: NoColorOption = False,
@@ -101,11 +103,17 @@ def replay(
 
     if no_color:
         out.no_color = error.no_color = True
+    if "" in (rev, against, publish):  # a variable of a script that is not set
+        raise typer.BadParameter("--rev, --against and --publish need a name, not an empty one")
     if against and on:
         raise typer.BadParameter("--against plays on cpython; leave --on out")
     if publish:
-        _publish(log, publish, speed, as_json)
+        if on or all_of_it or rev or any_core or against or workers:
+            raise typer.BadParameter("--publish plays nothing; it goes with --speed and --json")
+        _publish(log, publish, speed or "max", as_json)
         return
+    if speed:
+        raise typer.BadParameter("--speed goes with --publish")
     found, seen = opened(log)
     try:
         with rules(rev) as core:
@@ -125,7 +133,9 @@ def _publish(log: Path, broker: str, speed: str, as_json: bool) -> None:
     """`wallbox republish`, with its options from the environment."""
     from host.replay.publish_command import republish_command
 
-    host, _, port = broker.partition(":")
+    host, _, port = broker.rpartition(":")
+    if not host or ":" in host:  # no port, or an address of IPv6
+        host, port = broker, ""
     words = [str(log), "--broker", host, "--speed", speed]
     words += ["--port", port] if port else []
     once = typer.Typer(add_completion=False)

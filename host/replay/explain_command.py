@@ -57,6 +57,8 @@ def explain(
 
     if no_color:
         out.no_color = error.no_color = True
+    if rev == "":
+        raise typer.BadParameter("--rev needs a name, not an empty one")
     if lang not in ("en", "da"):
         raise typer.BadParameter(f"--lang {lang[:10]!r}: right is en or da")
     try:

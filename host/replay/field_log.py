@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from binascii import crc32
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wallbox.core import fields
 from wallbox.store.record import BATCH, LENGTH_MAX, PAYLOAD_AT, TAIL
 
 from host.ledger.verify.ring_image import NoLedger, read_image
@@ -21,9 +23,11 @@ from host.provisioning.files import write_whole
 
 FORMAT = 1
 MEMBER_BYTES_MAX = 256 << 20
+LAYOUT_CHARS_MAX = 0xFFFF  # what a frame for another lane holds
 SECTOR = 4096
 RING_BYTES_MAX = 4 << 20
 _INFO, _TRACE, _LEDGER = "log.json", "trace.bin", "ledger.bin"
+_ZIP = b"PK\3\4"
 _MADE = (1980, 1, 1, 0, 0, 0)  # the time of every member, so that equal logs are equal files
 
 
@@ -66,9 +70,17 @@ def read_log(path: Path) -> FieldLog:
             return _read_zip(path)
         if path.stat().st_size > RING_BYTES_MAX:
             raise NoLog(f"{path}: neither a log nor the image of a ring; pull the log anew")
-        return from_ring(path.read_bytes(), Origin(source=str(path)))
-    except (OSError, zipfile.BadZipFile) as error:
-        raise NoLog(f"{path}: cannot be read: {error}; name another file") from None
+        data = path.read_bytes()
+        if data[:4] == _ZIP:
+            raise NoLog(f"{path}: a ZIP that is cut short; copy or pull the log anew")
+        return from_ring(data, Origin(source=str(path)))
+    except OSError as error:
+        raise NoLog(
+            f"{path}: cannot be read: {error.strerror or error}; name another file"
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # RuntimeError: encrypted, or packed in a way that Python does not know
+        raise NoLog(f"{path}: cannot be read: {error}; pull the log anew") from None
 
 
 def from_ring(image: bytes, origin: Origin) -> FieldLog:
@@ -103,7 +115,10 @@ def write_log(path: Path, log: FieldLog) -> None:
 
 
 def join(older: FieldLog, newer: FieldLog) -> FieldLog:
-    """Two pulls of one box as one log. Raises NoLog if they are of different boxes."""
+    """Two pulls of one box as one log, whichever is longer; what both have is there once.
+
+    Raises NoLog if they are of different boxes, or of rings that were begun at different times.
+    """
     if older.origin.serial != newer.origin.serial:
         raise NoLog(
             f"the logs are of {older.origin.serial or 'nobody'} and "
@@ -111,17 +126,22 @@ def join(older: FieldLog, newer: FieldLog) -> FieldLog:
         )
     return FieldLog(
         newer.origin,
-        _joined(older.trace, newer.trace),
-        _joined(older.ledger, newer.ledger),
+        _joined("trace", older.trace, newer.trace),
+        _joined("ledger", older.ledger, newer.ledger),
         older.layouts | newer.layouts,
     )
 
 
-def _joined(older: list[bytes], newer: list[bytes]) -> list[bytes]:
-    if not older or not newer:
-        return older or newer
-    first = _sequence(newer[0])
-    return [record for record in older if _sequence(record) < first] + newer
+def _joined(what: str, older: list[bytes], newer: list[bytes]) -> list[bytes]:
+    found = {_sequence(record): record for record in older}
+    for record in newer:
+        sequence = _sequence(record)
+        if found.setdefault(sequence, record) != record:
+            raise NoLog(
+                f"record {sequence} of the {what} is another one in each: the box has begun it "
+                "anew; write the new log into a file of its own"
+            )
+    return [found[sequence] for sequence in sorted(found)]
 
 
 def _sequence(record: bytes) -> int:
@@ -148,9 +168,16 @@ def _origin(path: Path, data: bytes) -> tuple[Origin, dict[bytes, str]]:
         version = info.pop("format")
         if version != FORMAT:
             raise NoLog(f"{path}: a log of format {version}; update this tool")
-        layouts = {bytes.fromhex(core): str(text) for core, text in info.pop("layouts").items()}
-        return Origin(**info), layouts
-    except (ValueError, TypeError, KeyError, AttributeError):
+        layouts = {bytes.fromhex(core): text for core, text in info.pop("layouts").items()}
+        for layout in layouts.values():
+            fields.layout(layout)
+            if len(layout) > LAYOUT_CHARS_MAX:
+                raise ValueError
+        origin = Origin(**info)
+        if any(type(value) is not type(getattr(Origin(), name)) for name, value in info.items()):
+            raise TypeError
+        return origin, layouts
+    except (ValueError, TypeError, LookupError, AttributeError):
         raise NoLog(f"{path}: {_INFO} is damaged; pull the log anew") from None
 
 

@@ -77,6 +77,11 @@ def on_chip(port: str, core: Core, played: bytes) -> list[Told]:
         command = [sys.executable, "-m", "mpremote", "connect", port, "mount", str(folder)]
         command += ["exec", _script("/remote/frames")]
         done = _run(command, CHIP_START_S + len(played) / CHIP_BYTES_A_S)
+    if "failed to access" in done.stdout:
+        raise LaneFails(
+            f"{port}: cannot be opened: it is not there, or another program has it; a lane is "
+            "cpython, micropython, or the serial port of a bare chip"
+        )
     if "raw repl" in done.stdout or "TransportError" in done.stdout:
         raise LaneFails(
             f"{port}: gives no Python prompt: a box in service locks it, for it measures what is "

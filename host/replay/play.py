@@ -37,8 +37,8 @@ class Checked:
 
     segments: int = 0
     events: int = 0
-    decisions: int = 0  # sealed sums of decisions
-    states: int = 0  # whole states
+    decisions: int = 0  # sealed sums of decisions that agree
+    states: int = 0  # whole states that agree
     readings: int = 0
     unknown: int = 0  # events that the core does not know
     frozen: int = 0  # events while the ledger took nothing, of which nothing can be compared
@@ -155,8 +155,7 @@ def _close(
     played: Played, segment: Segment, doubt: Difference | None, differing: list[str] | None
 ) -> None:
     """At its end: what differs from the next snapshot; None if that cannot be compared."""
-    if differing is not None:
-        played.checked.states += 1
+    played.checked.states += differing == []
     if doubt is not None:
         played.differences.append(replace(doubt, fields=tuple(differing or ())))
     elif differing:

@@ -64,6 +64,9 @@ def republish_command(
         bool, typer.Option("--yes", help="Do not ask, though the broker is another machine.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")
+    ] = False,
 ) -> None:
     """Publish a box's ledger once more as that box, to try the operator's side with field data.
 
@@ -79,6 +82,8 @@ def republish_command(
     from host.keys import KeyStore, KeyStoreError
     from host.replay.publish import CannotPublish
 
+    if no_color:
+        out.no_color = error.no_color = True
     pace = speed_of(speed)
     settings = broker_settings(
         broker, port, user, password_file, tls, ca_file, certificate_file, key_file, ""

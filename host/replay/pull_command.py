@@ -58,7 +58,7 @@ def pull(
         bool, typer.Option("--ledger", help="The ledger too; not by MQTT, the collector has it.")
     ] = False,
     join: Annotated[
-        bool, typer.Option("--join", help="Put it behind what the log already holds.")
+        bool, typer.Option("--join", help="Add it to what the log already holds.")
     ] = False,
     serial: Annotated[
         str | None, typer.Option("--serial", help="Of an image: the serial of its box.")

@@ -25,6 +25,14 @@ class Timeline:
         """Nothing was recorded in the time that was asked for."""
         return not self.story.charts
 
+    @property
+    def sessions(self) -> int:
+        """How many the ledger tells of; without one, those that the core saw."""
+        if self.ledger.log.ledger:
+            return len(self.ledger.sessions)
+        lanes = (chart.lanes.get("session") for chart in self.story.charts)
+        return len({band.more for lane in lanes if lane for band in lane.bands if band.more})
+
     def html(self, language: str = "en") -> str:
         return page(self.story, self.ledger, TimelineWords(language))
 
@@ -44,7 +52,7 @@ class Timeline:
             "missing_records": story.missing,
             "segments_of_other_cores": story.unknown,
             "segments_decided_otherwise": story.differs,
-            "sessions": len(self.ledger.sessions),
+            "sessions": self.sessions,
             "energy_wh": sum(one.energy_wh or 0 for one in self.ledger.sessions),
             "refused_s": _refused_s(story.charts),
             "coarse": is_coarse(story),

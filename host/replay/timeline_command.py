@@ -31,6 +31,9 @@ def timeline(
     ] = None,
     language: Annotated[str, typer.Option(help="Of the page: en or da.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="Figures as one JSON object.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")
+    ] = False,
 ) -> None:
     """Draw a field log as one HTML page: power, register, limits, refusals, link, seals over time.
 
@@ -46,6 +49,8 @@ def timeline(
     from host.replay.timeline_read import Window
     from host.replay.timeline_words import LANGUAGES
 
+    if no_color:
+        out.no_color = error.no_color = True
     if language not in LANGUAGES:
         raise typer.BadParameter(f"{language}: there are {', '.join(LANGUAGES)}")
     window = Window(_ms(begin, "--from"), _ms(end, "--to"))
@@ -53,11 +58,13 @@ def timeline(
         found = read_log(log)
     except NoLog as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
+    path = output or log.with_suffix(".html")
+    if path.resolve() == log.resolve():
+        raise typer.BadParameter(f"{path} is the log itself; name another page with -o")
     with _Progress() as progress:
         drawn = make_timeline(found, window, progress)
     if drawn.empty:
         fail(f"{log}: holds nothing in that time; widen --from and --to", EXIT_UNUSABLE)
-    path = output or log.with_suffix(".html")
     text = drawn.html(language)
     try:
         path.write_text(text, encoding="utf-8")

@@ -65,7 +65,7 @@ def page(story: Story, ledger: LedgerReader, words: TimelineWords) -> str:
         f"<h1>{escape(title)}</h1>",
         *_notes(story, ledger, words),
         *(_chart(at, chart, words) for at, chart in enumerate(charts)),
-        _sessions(ledger, words),
+        _sessions(charts, ledger, words),
         _refusals(charts, words),
         _outages(charts, words),
         '</main><script type="application/json" id="data">',
@@ -189,8 +189,12 @@ def _columns(words: TimelineWords, *names: str) -> list[str]:
     return [words.say("col_" + name) for name in names]
 
 
-def _sessions(ledger: LedgerReader, words: TimelineWords) -> str:
+def _sessions(charts: list[Chart], ledger: LedgerReader, words: TimelineWords) -> str:
+    """As the ledger tells them; without one, as the core saw them."""
     rows = [_session(one, words) for one in ledger.sessions]
+    if not ledger.log.ledger:
+        seen = [(chart, *one) for chart in charts for one in _all(chart, "session".__eq__)]
+        rows = [[band.more, *_span(chart, band, words), "", "", ""] for chart, _, band in seen]
     columns = _columns(
         words, "number", "begin", "end", "length", "energy", "authority", "reason"
     )

@@ -94,6 +94,8 @@ def sim(
                 for number in range(boxes)
             ]
             _play_all(jobs, workers, shrink_s, save, log, as_json)
+    except typer.Exit:  # which is a RuntimeError
+        raise
     except (RuntimeError, OSError) as failure:
         fail(f"sim: {failure}", EXIT_UNUSABLE)
 
@@ -264,8 +266,8 @@ def _replay(path: Path, lane: Lane) -> None:
         log = json.loads(path.read_text(encoding="utf-8"))
         made = (log["settings"], log["entries"])
         job = Job(log["seed"], log["box"], log["span_ms"], lane=lane, made=made)
-    except (KeyError, ValueError) as wrong:
-        fail(f"sim: {path}: no log of a failure ({wrong}); name one that `make sim` saved", 4)
+    except (LookupError, TypeError, ValueError):
+        fail(f"sim: {path}: no log of a failure; name one that `make sim` saved", EXIT_UNUSABLE)
     result = play(job)
     for entry in job.plan()[1]:
         out.print(" ".join(str(part) for part in entry), highlight=False, markup=False)

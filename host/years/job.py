@@ -81,7 +81,7 @@ class Result:
 
 
 def play(job: Job) -> Result:
-    """Plays the box to its end. RuntimeError if the process ends by itself."""
+    """Plays the box to its end. RuntimeError if it ends by itself, or not in time."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wallbox-sim-") as directory:
         order = Path(directory) / "plan.json"
@@ -91,15 +91,20 @@ def play(job: Job) -> Result:
         if stored:
             tree["records"] = str(stored)
         order.write_text(json.dumps(tree))
-        done = subprocess.run(
-            [*_command(job.lane), "-m", _MODULE, str(order)],
-            env=_environment(job),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*_command(job.lane), "-m", _MODULE, str(order)],
+                env=_environment(job),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(
+                f"box {job.number} was not done after {_TIMEOUT_S} s; play fewer years"
+            ) from None
         if done.returncode:
             text = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
             raise RuntimeError(f"box {job.number} ended by itself:\n{text[-2000:]}")

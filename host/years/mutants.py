@@ -84,4 +84,6 @@ def load(directory: Path) -> list[Mutant]:
                 found.append(Mutant(**row))
         except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
             raise BadMutant(f"{path}: {error}") from None
+    if not found:
+        raise BadMutant(f"{directory}: no mutant in it; name a directory like tests/mutants")
     return found

@@ -91,9 +91,10 @@ class RelayBoard:
         return name in self.config.coils
 
     def read(self) -> dict[str, bool]:
-        """Every coil as the board tells it."""
+        """Every coil as the board tells it; if it does not, those that were switched, as they were.
+        """
         with self._lock:
-            return self._coils()
+            return self._coils() if self.config.read_back else dict(self.known)
 
     def _coils(self) -> dict[str, bool]:
         return self._bits(self._client.read_coils, self.config.coils)

@@ -26,7 +26,8 @@ READ_COILS, READ_INPUTS = 1, 2
 class SimulatedBoard(Closing):
     """16 relays and 16 inputs. `switched(number, on)` is called for every coil that is written.
 
-    `silent`: it answers nobody. `stuck`: coils that do not switch, whatever is written.
+    `silent`: it answers nobody. `tells`: it can read its coils. `stuck`: coils that do not switch,
+    whatever is written.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class SimulatedBoard(Closing):
         self._server: ModbusSerialServer | None = None
         self.coils = [False] * CHANNELS
         self.silent = False
+        self.tells = True
         self.stuck: set[int] = set()
         self.requests = 0
         self.path = ""
@@ -114,6 +116,8 @@ class SimulatedBoard(Closing):
             for offset, value in enumerate(values):
                 self._switch(address + offset, bool(value))
         elif function == READ_COILS:
+            if not self.tells:
+                return ExcCodes.ILLEGAL_FUNCTION
             registers[0] = _word(self.coils)
         elif function == READ_INPUTS:
             registers[0] = _word(self._inputs())
