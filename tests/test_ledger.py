@@ -112,7 +112,7 @@ def test_starts_on_a_flash_that_takes_nothing_leave_what_the_box_remembers(way):
     ledger.flush_acknowledged()
     before = list(ledger.recent())
     assert before[0][0] == record.STATE and len(before) > 100
-    flash.bad_sectors = {sector: way for sector in range(8)}
+    flash.bad_sectors = dict.fromkeys(range(8), way)
     for _ in range(5):
         flash.power_on()
         with pytest.raises(StoreError, match="replace the flash"):

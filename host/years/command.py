@@ -7,14 +7,16 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from host.console import EXIT_UNUSABLE, error, fail, out
-from host.years.job import Job, Lane, Result, play
+from host.years.job import BoxDied, Job, Lane, Result, play
 from host.years.on_box import plan
+from host.years.run_log import RunLog
 
 EXIT_WRONG = 1
 EXIT_STOPPED = 130
@@ -60,7 +62,8 @@ def sim(
         typer.Option(help="Plant each bug of this directory, and show that it is found."),
     ] = None,
     log: Annotated[
-        Path | None, typer.Option(help="Append a JSON line to this file for each box, when done.")
+        Path | None,
+        typer.Option(help="Append a line of JSON for each box; the same command then goes on."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The figures as one JSON object, on standard output.")
@@ -74,8 +77,9 @@ def sim(
     A failure is printed with seed, box, step, time and invariant, made small, and saved as a log
     that --replay plays again.
 
-    Exit code 0: all held. 1: an invariant did not hold, or a mutant was not found. 2: wrong
-    options. 4: a file is unusable, or a process ended by itself. 130: stopped with Ctrl-C.
+    Exit code 0: all held. 1: an invariant did not hold, the process of a box ended by itself, or
+    a mutant was not found. 2: wrong options. 4: a file is unusable, or the interpreter is missing.
+    130: stopped with Ctrl-C.
     """
     if no_color:
         out.no_color = error.no_color = True
@@ -106,6 +110,7 @@ class Sums:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.years = 0.0
+        self.years_before = 0.0  # that an earlier run of the same command has played
         self.boxes = 0
         self.seconds = 0.0
         self.numbers: dict[str, int] = {}
@@ -134,7 +139,7 @@ class Sums:
     def rate(self) -> float:
         """Box-years an hour."""
         elapsed = time.monotonic() - self.began
-        return self.years * 3600 / elapsed if elapsed else 0.0
+        return (self.years - self.years_before) * 3600 / elapsed if elapsed else 0.0
 
     def told(self) -> dict[str, Any]:
         return {
@@ -162,13 +167,24 @@ def _play_all(
 ) -> None:
     sums = Sums()
     stopped = False
+    run_log = RunLog(log) if log else None
+    done = run_log.done(jobs) if run_log else {}
+    for result in done.values():
+        sums.add(result)
+    sums.years_before = sums.years
+    if done:
+        error.print(f"{len(done)} of {len(jobs)} boxes are in {log}", highlight=False)
     try:
-        with _progress(len(jobs)) as advance:
-            for result in _results(jobs, workers):
+        with _progress(len(jobs), len(done)) as advance:
+            for played in _results([job for job in jobs if job.number not in done], workers):
+                if isinstance(played, Died):
+                    sums.failures.append(_dead(played))
+                    continue
+                result = played
                 _prove(result)
                 sums.add(result)
-                if log:
-                    _note(log, result)
+                if run_log:
+                    run_log.note(result)
                 advance(f"{sums.rate:,.0f} box-years/h")
                 if result.wrong:
                     sums.failures.append(failed(result, shrink_s, save))
@@ -185,14 +201,26 @@ def _play_all(
         raise typer.Exit(EXIT_STOPPED)
 
 
-def _results(jobs: list[Job], workers: int) -> Iterator[Result]:
+@dataclass
+class Died:
+    """The process of a box ended by itself."""
+
+    job: Job
+    text: str
+
+
+def _dead(died: Died) -> dict[str, Any]:
+    _say(f"seed {died.job.seed}, {died.text}")
+    return {"seed": died.job.seed, "box": died.job.number, "invariant": "ends", "log": None}
+
+
+def _results(jobs: list[Job], workers: int) -> Iterator[Result | Died]:
     """Each as it is done. What is still under way at the end ends by itself."""
-    waiting = iter(jobs)
     with ThreadPoolExecutor(workers) as pool:
-        pending: set[Future[Result]] = set()
-        for job in waiting:
-            pending.add(pool.submit(play, job))
-            if len(pending) >= workers:
+        pending: set[Future[Result | Died]] = set()
+        for job in jobs:
+            pending.add(pool.submit(_play, job))
+            if len(pending) > workers:  # one waits, so that no worker does
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 yield from (one.result() for one in done)
         while pending:
@@ -200,11 +228,11 @@ def _results(jobs: list[Job], workers: int) -> Iterator[Result]:
             yield from (one.result() for one in done)
 
 
-def _note(log: Path, result: Result) -> None:
-    told = {"seed": result.job.seed, "box": result.job.number, "years": result.years}
-    told |= {"seconds": round(result.seconds, 1), **result.told}
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(told) + "\n")
+def _play(job: Job) -> Result | Died:
+    try:
+        return play(job)
+    except BoxDied as died:
+        return Died(job, str(died))
 
 
 def _prove(result: Result) -> None:
@@ -326,7 +354,7 @@ def _say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Any]:
+def _progress(total: int, done: int) -> Iterator[Any]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -341,5 +369,5 @@ def _progress(total: int) -> Iterator[Any]:
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=error) as progress:
-        task = progress.add_task("boxes", total=total, rate="")
+        task = progress.add_task("boxes", total=total, completed=done, rate="")
         yield lambda rate: progress.update(task, advance=1, rate=rate)

@@ -28,6 +28,10 @@ _TIMEOUT_S = 4 * 3600
 Plan = tuple[dict[str, Any], list[list[Any]]]
 
 
+class BoxDied(RuntimeError):
+    """The process of a box ended by itself, or not at all; says how."""
+
+
 class Lane(str, Enum):
     """The interpreter that runs the box and its world."""
 
@@ -102,12 +106,12 @@ def play(job: Job) -> Result:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise RuntimeError(
+            raise BoxDied(
                 f"box {job.number} was not done after {_TIMEOUT_S} s; play fewer years"
             ) from None
         if done.returncode:
             text = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
-            raise RuntimeError(f"box {job.number} ended by itself:\n{text[-2000:]}")
+            raise BoxDied(f"box {job.number} ended by itself:\n{text[-2000:]}")
         told = json.loads(done.stdout.decode().splitlines()[-1])
         records = _split(stored.read_bytes()) if stored else []
     return Result(job, told, time.monotonic() - began, records)
