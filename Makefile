@@ -15,7 +15,7 @@ STUBS := $(VENV)/stubs
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 STORY ?=
 ARGS ?=
-WORKERS ?= 4
+WORKERS ?= 6
 CUTS ?= 50000
 LANE ?= cpython
 SEED ?=

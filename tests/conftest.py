@@ -24,11 +24,13 @@ pytest_plugins = ["hw.bench.plugin"]
 NO_MOSQUITTO = "mosquitto is not installed: apt-get install mosquitto"
 SEED_VARIABLE = "WALLBOX_SEED"
 NO_SKIPS_VARIABLE = "WALLBOX_NO_SKIPS"
-LONG = (  # files that take a minute or more: begun first, so that none of them is waited for
-    "test_whole_box", "test_years", "test_mutants", "test_torture", "test_bench", "test_demo",
-    "test_whole_box_send", "test_whole_box_commands", "test_link", "test_provisioning_people",
-    "test_provisioning_refusals", "test_provisioning_cuts", "test_provisioning",
-    "test_whole_box_recovery", "test_ledger_verify", "test_bad_input", "test_agent",
+LONG = (  # begun first, those that reckon between those that wait, so that no core is idle
+    "test_whole_box", "test_years", "test_provisioning_recovery", "test_bad_input", "test_demo",
+    "test_torture", "test_whole_box_send", "test_whole_box_commands", "test_mutants",
+    "test_whole_box_rules", "test_provisioning_people", "test_record_mutants", "test_bench",
+    "test_returning", "test_ledger_verify", "test_provisioning", "test_provisioning_refusals",
+    "test_leasefile", "test_provisioning_terminal", "test_rules_machine", "test_console",
+    "test_fleet", "test_lanes", "test_collect", "test_provisioning_image", "test_replay_lanes",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Field logs that are kept are decided as they were, on both interpreters."""
 
+import re
 import shutil
 
 import pytest
@@ -51,6 +52,6 @@ def test_renewing_tells_what_changed(tmp_path, capsys):
     golden_field.renew(tmp_path)
     assert capsys.readouterr().out == f"{LOGS[0].name}: as it was\n"
     stored = tmp_path / "logs.txt"
-    stored.write_text(stored.read_text().replace("f", "0"))
+    stored.write_text(re.sub(r"[0-9a-f]{8}$", "00000000", stored.read_text(), flags=re.M))
     golden_field.renew(tmp_path)
     assert "decided otherwise from record" in capsys.readouterr().out
