@@ -90,7 +90,7 @@ def test_inputs_pulls_and_outputs():
         box.wait_for("^1 0\nconnect")
         box.set_level(32, 0)
         box.wait_for("^low\n0 None")
-        box.wait_until(lambda: 26 in box.outputs and box.outputs[26].level == 1)
+        box.wait_until(lambda: 27 in box.outputs and box.outputs[26].level == 1)
         assert box.outputs[27].level == 1
 
 

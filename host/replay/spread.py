@@ -18,7 +18,7 @@ from host.replay.play import Lanes, Played, play
 from host.replay.segments import Segment, begins_segment, read_segments, snapshot_end
 
 RECORDS_LEAST = 4000  # in a piece; less is not worth a process
-PIECES = 4  # a worker, so that progress shows and none waits long for the others
+PIECES = 16  # a worker, so that progress shows and none waits long for the others
 _KIND_AT = PAYLOAD_AT + 3  # of the first entry
 _HASH_AT = PAYLOAD_AT + 3 + 2 + 2  # entry, kind and number, format and loss
 
