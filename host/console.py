@@ -8,7 +8,7 @@ meaning says so in its help.
 from __future__ import annotations
 
 import os
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,6 +30,18 @@ def _console(stderr: bool) -> Console:
 
 out = _console(stderr=False)
 error = _console(stderr=True)
+
+
+def _plain(wanted: bool) -> bool:
+    if wanted:
+        out.no_color = error.no_color = True
+    return wanted
+
+
+ColorOption = Annotated[
+    bool, typer.Option("--no-color", callback=_plain, help="No colours; as with NO_COLOR set.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def fail(text: str, code: int) -> NoReturn:

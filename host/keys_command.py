@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from host.broker_options import KEYS, KeysOption
-from host.console import EXIT_UNUSABLE, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, JsonOption, fail, out
 from host.keys import KeyStore, KeyStoreError
 
 _keys = typer.Typer(help="The key store: one secret a box, never printed.", no_args_is_help=True)
@@ -20,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 @_keys.command("new")
 def new(
-    box: Annotated[str, typer.Argument(help="Serial of the box.")], keys: KeysOption = KEYS
+    box: Annotated[str, typer.Argument(help="Serial of the box.")],
+    keys: KeysOption = KEYS,
+    as_json: JsonOption = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Make a random key for a box that has none; makes the key store if there is none.
 
@@ -33,28 +37,33 @@ def new(
         store.create(box)
     except (KeyStoreError, OSError) as error:
         fail(str(error), EXIT_UNUSABLE)
-    out.print(str(store.path(box)), highlight=False, markup=False, soft_wrap=True)
+    _say(as_json, {"box": box, "file": str(store.path(box))}, [str(store.path(box))])
 
 
 @_keys.command("list")
-def list_keys(keys: KeysOption = KEYS) -> None:
+def list_keys(
+    keys: KeysOption = KEYS, as_json: JsonOption = False, no_color: ColorOption = False
+) -> None:
     """Print the serials that have a key; a key that cannot be used is an error.
 
     Exit code 0: all are usable. 4: the store or a key is not.
     """
     try:
         store = KeyStore(keys)
-        for serial in store.serials():
+        serials = list(store.serials())
+        for serial in serials:
             store.load(serial)
-            out.print(serial, highlight=False, markup=False)
     except KeyStoreError as error:
         fail(str(error), EXIT_UNUSABLE)
+    _say(as_json, {"boxes": serials}, serials)
 
 
 @_keys.command("operator")
 def operator(
     private: Annotated[Path, typer.Argument(help="New file that only you may read.")],
     public: Annotated[Path, typer.Argument(help="New file for the partners.")],
+    as_json: JsonOption = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Make the operator's key pair: what partners seal with the public one, the private one opens.
 
@@ -72,6 +81,7 @@ def operator(
                 file.write(data)
     except OSError as error:
         fail(f"{path}: {error.strerror}; name new files", EXIT_UNUSABLE)
+    _say(as_json, {"private": str(private), "public": str(public)}, [])
 
 
 @_keys.command("unseal")
@@ -81,6 +91,8 @@ def unseal(
         Path, typer.Option("--operator-key", help="Private key of `wallbox keys operator`.")
     ],
     keys: KeysOption = KEYS,
+    as_json: JsonOption = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Take the keys of boxes that a partner has provisioned into the key store.
 
@@ -93,6 +105,7 @@ def unseal(
     from host.provisioning.sealing import read_envelope
     from host.provisioning.sealing import unseal as opened
 
+    taken: list[str] = []
     try:
         if not keys.exists():
             keys.mkdir(mode=0o700)
@@ -107,6 +120,16 @@ def unseal(
                          "cannot have one serial, look which one is right", EXIT_UNUSABLE)
             except UnknownBox:
                 store.create(envelope.serial, key)
-            out.print(envelope.serial, highlight=False, markup=False)
+            taken.append(envelope.serial)
     except (KeyStoreError, Stopped, OSError) as error:
         fail(str(error), EXIT_UNUSABLE)
+    finally:
+        _say(as_json, {"boxes": taken}, taken)
+
+
+def _say(as_json: bool, told: dict[str, Any], lines: list[str]) -> None:
+    if as_json:
+        out.print_json(json.dumps(told))
+        return
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ def commands(command, path=()):
 
 
 ALL = dict(commands(typer.main.get_command(app)))
+LEAVES = [path for path, command in ALL.items() if not hasattr(command, "commands")]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(("wallbox", *path)))
@@ -30,6 +31,14 @@ def test_every_command_and_option_has_a_help_text(path):
         assert getattr(parameter, "help", None), parameter.name
     done = CliRunner().invoke(app, [*path, "--help"])
     assert done.exit_code == 0 and "Usage" in done.stdout
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=lambda path: " ".join(("wallbox", *path)))
+def test_every_command_speaks_to_machines_and_without_colour(path):
+    options = {name for parameter in ALL[path].params for name in parameter.opts}
+    assert {"--json", "--no-color"} <= options
+    group = ALL[path[:-1]].help or ""
+    assert "xit code" in f"{ALL[path].help} {group}"
 
 
 def test_the_jobs_of_this_part_are_there():

@@ -1,11 +1,15 @@
 """What the collector believes: sequence, hash chain, and what happens to the rest. No network."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from typer.testing import CliRunner
 from wallbox.store.ledger import Ledger as StoredLedger
 
+from host.cli import app
 from host.collect.database import Database, DatabaseUnusable, boxes, chain_starts, quarantine
 from host.collect.database import records as record_table
 from host.collect.keeper import Keeper, Message
@@ -25,7 +29,8 @@ class Operator:
         (directory / "keys").mkdir(mode=0o700)
         self.keys = KeyStore(directory / "keys")
         self.keys.create(SERIAL, KEY)
-        self.database = Database(directory / "collector.db", create=True)
+        self.path = directory / "collector.db"
+        self.database = Database(self.path, create=True)
         self.keeper = Keeper(self.database, self.keys)
 
     def send(self, *payloads, serial=SERIAL):
@@ -64,6 +69,17 @@ def test_records_are_stored_byte_for_byte_and_acknowledged(operator):
     assert operator.stored() == {n + 1: data for n, data in enumerate(sent)}
     assert kept.acknowledgements[SERIAL] == acknowledgement(KEY, 40, sent[-1][-8:])
     assert codes(kept) == []
+
+
+def test_what_is_set_aside_is_listed_for_machines(operator, tmp_path):
+    operator.send(*messages(Ledger(KEY).registers(3)))
+    operator.send(b"no record")
+    words = ["ledger", "quarantine", "--database", str(operator.path), "--json"]
+    (row,) = json.loads(CliRunner().invoke(app, words).stdout)["quarantine"]
+    assert (row["box"], row["count"], row["data"]) == (SERIAL, 1, b"no record".hex())
+    words = ["ledger", "accept-hole", SERIAL, "--database", str(operator.path), "--json"]
+    assert json.loads(CliRunner().invoke(app, words).stdout)["hole_accepted"] is True
+    assert operator.rows(boxes, boxes.c.hole_accepted) == [(1,)]
 
 
 def test_the_acknowledgement_is_sequence_mac_and_a_keyed_hash(operator):

@@ -24,7 +24,7 @@ from host.broker_options import (
     UserOption,
     broker_settings,
 )
-from host.console import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_UNUSABLE, fail, out
+from host.console import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_UNUSABLE, ColorOption, fail, out
 
 if TYPE_CHECKING:
     from host.collect.collector import Collector
@@ -60,6 +60,7 @@ def collect(
         bool, typer.Option("--once", help="End when nothing has come for 2 seconds.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Store what the boxes send, each record exactly once, then acknowledge it to them.
 

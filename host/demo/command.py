@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from host.console import EXIT_UNREACHABLE, fail, out
+from host.console import EXIT_UNREACHABLE, ColorOption, fail, out
 
 
 class Story(str, Enum):
@@ -41,6 +41,7 @@ def demo(
     ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Only the balance, as JSON.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="The log alone, line by line.")] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """A wallbox at work: it charges, loses broker and power, and in the end the books balance.
 

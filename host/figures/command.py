@@ -9,7 +9,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, error, fail, out
 
 if TYPE_CHECKING:
     from host.figures.figure import Bench, Figure
@@ -31,6 +31,7 @@ def bench(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Measure on the real interpreter: value, goal, raw values, the peer's, and the bound.
 
@@ -80,6 +81,7 @@ def _table(one: Bench, figures: list[Figure]) -> Table:
 
 def size(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Bytes of each firmware module as it lies in the box, and the heap after boot.
 

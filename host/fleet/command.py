@@ -24,7 +24,15 @@ from host.broker_options import (
     UserOption,
     broker_settings,
 )
-from host.console import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_UNUSABLE, error, fail, out
+from host.console import (
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    EXIT_UNUSABLE,
+    ColorOption,
+    error,
+    fail,
+    out,
+)
 
 if TYPE_CHECKING:
     from host.fleet.fleet import Fleet, Plan
@@ -82,9 +90,7 @@ def fleet_command(
         bool, typer.Option("--no-operator", help="Nobody collects: PUBACKs are enough.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Run many simulated boxes at a broker, in one process, as a load on the operator's side.
 
@@ -100,8 +106,6 @@ def fleet_command(
     from host.fleet.life import DAY_S, RECORDS_A_DAY
     from host.keys import KeyStoreError, valid_serial
 
-    if no_color:
-        out.no_color = error.no_color = True
     if not valid_serial(prefix) or len(prefix) > 20:
         raise typer.BadParameter(f"--prefix {prefix}: 1 to 20 letters, digits, - and _")
     if psk and not tls:

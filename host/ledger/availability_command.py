@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from host.console import out
+from host.console import ColorOption, out
 
 if TYPE_CHECKING:
     from host.ledger.absences import Absence
@@ -34,9 +34,7 @@ def availability(
         bool, typer.Option("--utc", help="Months of UTC instead of Europe/Copenhagen.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a box.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR set.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Print how much of a month each box was powered and answered, from its ledger alone.
 
@@ -58,8 +56,6 @@ def availability(
         month_bounds(chosen, zone)
     except ValueError:
         raise typer.BadParameter(f"--month {chosen}: no month; write 2026-11") from None
-    if no_color:
-        out.no_color = True
     with opened(database) as file, file.reading() as connection:
         for serial in choose_boxes(connection, box):
             found = absences(placed(read(connection, serial)))

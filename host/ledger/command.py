@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from host.console import EXIT_UNUSABLE, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, JsonOption, fail, out
 from host.ledger.availability_command import availability
 from host.ledger.verify.command import verify
 
@@ -59,9 +60,7 @@ def show(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, with a header.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR set.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Print records in the field's terms, with totals; or the sessions.
 
@@ -94,8 +93,6 @@ def show(
         kinds = kind_numbers(kind or [])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    if no_color:
-        out.no_color = True
     with opened(database) as file, file.reading() as connection:
         chosen = choose_boxes(connection, box)
 
@@ -129,15 +126,27 @@ def show(
 
 
 @_ledger.command("quarantine")
-def quarantine(database: DatabaseOption = _DATABASE) -> None:
-    """List what came and was not believed, with the reason. Exit code 0: printed."""
+def quarantine(
+    database: DatabaseOption = _DATABASE,
+    as_json: JsonOption = False,
+    no_color: ColorOption = False,
+) -> None:
+    """List what came and was not believed, with the reason.
+
+    Exit code 0: printed. 4: there is no database.
+    """
     from sqlalchemy import select
 
     from host.collect.database import quarantine as table
     from host.ledger.render import utc_text
 
     with opened(database) as file, file.reading() as connection:
-        for row in connection.execute(select(table).order_by(table.c.box, table.c.id)):
+        rows = connection.execute(select(table).order_by(table.c.box, table.c.id)).all()
+        if as_json:
+            told = [{**row._asdict(), "data": row.data.hex()} for row in rows]
+            out.print_json(json.dumps({"quarantine": told}))
+            return
+        for row in rows:
             sequence = "" if row.sequence is None else f" record {row.sequence}"
             out.print(
                 f"{row.box}{sequence}: {row.reason}, {row.count} times, first "
@@ -152,12 +161,16 @@ def quarantine(database: DatabaseOption = _DATABASE) -> None:
 def accept_hole(
     box: Annotated[str, typer.Argument(help="Serial of the box.")],
     database: DatabaseOption = _DATABASE,
+    as_json: JsonOption = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Let the box's chain go on behind records that will never come.
 
     A box is asked for missing records again and again, and what lies behind them is not taken
     meanwhile. If its flash has lost them for good, this makes the next two records that follow
-    from each other the beginning of a new chain; the hole stays visible. Exit code 0: accepted.
+    from each other the beginning of a new chain; the hole stays visible.
+
+    Exit code 0: accepted. 2: no such box. 4: there is no database.
     """
     from sqlalchemy import update
 
@@ -169,6 +182,9 @@ def accept_hole(
             choose_boxes(connection, box)
         with file.writing() as connection:
             connection.execute(update(boxes).where(boxes.c.serial == box).values(hole_accepted=1))
+    if as_json:
+        out.print_json(json.dumps({"box": box, "hole_accepted": True}))
+        return
     out.print(f"{box}: the next two records that fit each other go on behind the hole")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, fail, out
 
 if TYPE_CHECKING:
     from host.replay.anonymise import Rules
@@ -46,7 +46,7 @@ def anonymise(
                      "then agrees with this tree's rules as it did before."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="As with NO_COLOR set.")] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Give everything that tells who it was another name; what happened stays, and replays alike.
 
@@ -58,8 +58,6 @@ def anonymise(
     from host.replay.anonymise import anonymise as anonymised
     from host.replay.field_log import NoLog, read_log, write_log
 
-    if no_color:
-        out.no_color = error.no_color = True
     if output.exists():
         fail(f"{output}: exists; name another file", EXIT_UNUSABLE)
     secret = _secret(secret_file)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from host.console import EXIT_UNREACHABLE, EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNREACHABLE, EXIT_UNUSABLE, ColorOption, fail, out
 
 if TYPE_CHECKING:
     from host.replay.against import Compared
@@ -40,7 +40,6 @@ WorkersOption = Annotated[
     typer.Option(min=1, max=256, help="Processes; as many as there are cores if left out."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +81,7 @@ def replay(
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
-    no_color: NoColorOption = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Feed the rules with what a box recorded, and compare what they decide with what it did.
 
@@ -101,8 +100,6 @@ def replay(
     """
     from host.replay.cores import NoCore, of_revision
 
-    if no_color:
-        out.no_color = error.no_color = True
     if "" in (rev, against, publish):  # a variable of a script that is not set
         raise typer.BadParameter("--rev, --against and --publish need a name, not an empty one")
     if against and on:

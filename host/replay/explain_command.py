@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, fail, out
 from host.replay.command import (
     AnyCoreOption,
     JsonOption,
     LogArgument,
-    NoColorOption,
     RevOption,
     _refuse,
     opened,
@@ -37,7 +36,7 @@ def explain(
     rev: RevOption = None,
     any_core: AnyCoreOption = False,
     as_json: JsonOption = False,
-    no_color: NoColorOption = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Say why the box did or did not give power at a moment of its past.
 
@@ -55,8 +54,6 @@ def explain(
     from host.replay.explain import explain as answered
     from host.replay.play import Lanes
 
-    if no_color:
-        out.no_color = error.no_color = True
     if rev == "":
         raise typer.BadParameter("--rev needs a name, not an empty one")
     if lang not in ("en", "da"):

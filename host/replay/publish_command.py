@@ -23,7 +23,15 @@ from host.broker_options import (
     UserOption,
     broker_settings,
 )
-from host.console import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_UNUSABLE, error, fail, out
+from host.console import (
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    EXIT_UNUSABLE,
+    ColorOption,
+    error,
+    fail,
+    out,
+)
 
 if TYPE_CHECKING:
     from host.replay.field_log import FieldLog
@@ -64,9 +72,7 @@ def republish_command(
         bool, typer.Option("--yes", help="Do not ask, though the broker is another machine.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Publish a box's ledger once more as that box, to try the operator's side with field data.
 
@@ -82,8 +88,6 @@ def republish_command(
     from host.keys import KeyStore, KeyStoreError
     from host.replay.publish import CannotPublish
 
-    if no_color:
-        out.no_color = error.no_color = True
     pace = speed_of(speed)
     settings = broker_settings(
         broker, port, user, password_file, tls, ca_file, certificate_file, key_file, ""

@@ -21,7 +21,7 @@ from host.broker_options import (
     TlsOption,
     UserOption,
 )
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, fail, out
 from host.send.options import WaitOption
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def pull(
     ] = None,
     wait: WaitOption = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="As with NO_COLOR set.")] = False,
+    no_color: ColorOption = False,
     broker: BrokerOption = "localhost",
     port: PortOption = None,
     user: UserOption = None,
@@ -91,8 +91,6 @@ def pull(
     from host.replay.field_log import NoLog, write_log
     from host.replay.field_log import join as joined
 
-    if no_color:
-        out.no_color = error.no_color = True
     if output.exists() and not join:
         fail(f"{output}: exists; name another file, or add to it with --join", EXIT_UNUSABLE)
     older = _older(output) if join and output.exists() else None

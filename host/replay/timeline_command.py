@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, error, fail, out
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +31,7 @@ def timeline(
     ] = None,
     language: Annotated[str, typer.Option(help="Of the page: en or da.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="Figures as one JSON object.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Draw a field log as one HTML page: power, register, limits, refusals, link, seals over time.
 
@@ -49,8 +47,6 @@ def timeline(
     from host.replay.timeline_read import Window
     from host.replay.timeline_words import LANGUAGES
 
-    if no_color:
-        out.no_color = error.no_color = True
     if language not in LANGUAGES:
         raise typer.BadParameter(f"{language}: there are {', '.join(LANGUAGES)}")
     window = Window(_ms(begin, "--from"), _ms(end, "--to"))

@@ -22,7 +22,7 @@ from host.broker_options import (
     UserOption,
     broker_settings,
 )
-from host.console import EXIT_UNREACHABLE, EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNREACHABLE, EXIT_UNUSABLE, ColorOption, fail
 from host.keys import KeyStore, KeyStoreError
 from host.send import moment
 from host.send.message import MessageWrong
@@ -67,12 +67,6 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="One JSON object an answer.", rich_help_panel=_PANEL),
 ]
-NoColorOption = Annotated[
-    bool,
-    typer.Option(
-        "--no-color", help="No colours; as with NO_COLOR set.", rich_help_panel=_PANEL
-    ),
-]
 
 
 @contextlib.contextmanager
@@ -82,7 +76,7 @@ def opened(
     wait: WaitOption = 30.0,
     valid_for: ValidForOption = None,
     as_json: JsonOption = False,
-    no_color: NoColorOption = False,
+    no_color: ColorOption = False,
     broker: BrokerOption = "localhost",
     port: PortOption = None,
     user: UserOption = None,
@@ -94,8 +88,6 @@ def opened(
     keys: KeysOption = KEYS,
 ) -> Iterator[Order]:
     """The order of one run from the options that all verbs have; its errors end the command."""
-    if no_color:
-        out.no_color = error.no_color = True
     settings = broker_settings(
         broker, port, user, password_file, tls, ca_file, certificate_file, key_file, ""
     )

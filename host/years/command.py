@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, error, fail, out
 from host.years.job import BoxDied, Job, Lane, Result, play
 from host.years.on_box import plan
 from host.years.run_log import RunLog
@@ -68,9 +68,7 @@ def sim(
     as_json: Annotated[
         bool, typer.Option("--json", help="The figures as one JSON object, on standard output.")
     ] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR set.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Play boxes with the real firmware in simulated time, and check them after each step.
 
@@ -81,8 +79,6 @@ def sim(
     a mutant was not found. 2: wrong options. 4: a file is unusable, or the interpreter is missing.
     130: stopped with Ctrl-C.
     """
-    if no_color:
-        out.no_color = error.no_color = True
     unknown = set(without or ()) - set(plan.kinds())
     if unknown:
         raise typer.BadParameter(f"--without {sorted(unknown)[0]}: no such kind")

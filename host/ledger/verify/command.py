@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_UNUSABLE, ColorOption, error, fail, out
 
 if TYPE_CHECKING:
     from host.keys import KeyStore
@@ -57,9 +57,7 @@ def verify(
         Path | None, typer.Option(help="Keep what was read from the box in this new file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a box, a line.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; as with NO_COLOR set.")
-    ] = False,
+    no_color: ColorOption = False,
 ) -> None:
     """Prove that a ledger is whole, or say which record is damaged, missing, repeated or moved.
 
@@ -75,8 +73,6 @@ def verify(
 
     if without_key and keys:
         raise typer.BadParameter("--keys and --without-key exclude each other")
-    if no_color:
-        out.no_color = True
     try:
         store = None if without_key else _key_store(keys)
         sort = _allowed_sort(source, yes, save)
