@@ -3,10 +3,12 @@
 import json
 import os
 import re
+from binascii import crc32
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
+from wallbox.store.record import PAYLOAD_AT, TAIL
 
 from host.cli import app
 from host.replay import cores, lanes
@@ -85,6 +87,20 @@ def test_other_lay_outs_and_damaged_snapshots_play_on_micropython_as_here(field)
     assert lanes.disagreements("micropython", played, told) == []
     log.layouts = {core.hash: "meter_id 4"}
     assert lanes.play_on("micropython", core, log, None) == []
+
+
+def test_a_record_from_the_end_of_all_uptime_plays_alike(field):
+    log = read_log(field)
+    core = cores.of_tree()
+    record = bytearray(log.trace[-1])
+    record[8:13] = b"\xff" * 5
+    record[PAYLOAD_AT : PAYLOAD_AT + 2] = b"\xff\xff"  # with which it is more than 40 bits
+    crc = crc32(record[:-TAIL])
+    record[-TAIL : 2 - TAIL] = ((crc ^ crc >> 16) & 0xFFFF).to_bytes(2, "little")
+    log.trace[-1] = bytes(record)
+    told = lanes.play_on("micropython", core, log, None)
+    played = play_all(log.trace, Task(core, log.layouts, None, True, True), 1)
+    assert lanes.disagreements("micropython", played, told) == []
 
 
 def test_a_lane_that_ends_with_an_error_says_its_last_word(tmp_path):

@@ -135,7 +135,8 @@ def test_the_command(tmp_path):
     told = json.loads(run.stdout[run.stdout.index("{") :])
     assert told["boxes"] == 1 and told["failures"] == [] and told["box_years"] == 0.01
     assert CliRunner().invoke(app, ["--without", "rain"]).exit_code == 2
-    for text in ("{}", "[]"):
+    empty = json.dumps({"seed": 1, "box": 0, "span_ms": 9, "settings": {}, "entries": []})
+    for text in ("{}", "[]", empty):
         (tmp_path / "log.json").write_text(text)
         wrong = CliRunner().invoke(app, ["--replay", str(tmp_path / "log.json")])
         assert wrong.exit_code == 4 and wrong.stderr.count("\n") == 1, wrong.stderr

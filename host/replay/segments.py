@@ -75,7 +75,7 @@ def decode(data: bytes) -> list[Entry]:
         now += data[at] | data[at + 1] << 8
         begin = at + _ENTRY
         at = begin + data[at + 2]
-        if at > end:
+        if at > end or now >> 40:  # longer than a record can say: nobody's event
             break
         if at > begin:
             at_s = utc_s + (now - begin_ms) // 1000 if utc_s else 0

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from host.console import EXIT_UNUSABLE, ColorOption, error, fail, out
-from host.years.job import BoxDied, Job, Lane, Result, play
+from host.years.job import DAY_MS, BoxDied, Job, Lane, Result, play
 from host.years.on_box import plan
 from host.years.run_log import RunLog
 
@@ -289,6 +289,9 @@ def _replay(path: Path, lane: Lane) -> None:
     try:
         log = json.loads(path.read_text(encoding="utf-8"))
         made = (log["settings"], log["entries"])
+        missing = set(plan.make(0, 0, DAY_MS)[0]) - set(made[0])
+        if missing:
+            raise LookupError(missing)
         job = Job(log["seed"], log["box"], log["span_ms"], lane=lane, made=made)
     except (LookupError, TypeError, ValueError):
         fail(f"sim: {path}: no log of a failure; name one that `make sim` saved", EXIT_UNUSABLE)
