@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from host.cli import app
 from host.figures import append, capacity, figure, mount, replay_bench, wear
+from host.figures.benches import BENCHES
 from host.figures.figure import Figure, on_box
 from host.image import partitions
 from tests.interpreter import ROOT, Interpreter
@@ -136,3 +137,8 @@ def test_the_bench_of_replay_plays_what_it_made():
     elapsed, used, decoded = replay_bench.replay(minutes=200)
     assert "200 readings" in elapsed.note
     assert elapsed.most == 10 and decoded.most == 2 and used.value > 0
+
+
+def test_the_help_names_every_bench():
+    text = " ".join(CliRunner().invoke(app, ["bench", "--help"]).stdout.replace("│", " ").split())
+    assert ", ".join(one.name for one in BENCHES) in text

@@ -27,7 +27,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             help="append, mount, wear, capacity, heap, poll, seal, tag, publish, drain, imports,"
-            " verify, replay, hour; all if left out."
+            " provision, verify, replay, hour; all if left out."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
