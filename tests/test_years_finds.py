@@ -4,6 +4,7 @@ import pytest
 from wallbox.core import decisions, events, power
 from wallbox.store import ring as rings
 
+from host.years.on_box.rules_model import SEALED, Model
 from hw.sim.flash import NorFlash, Partition
 from tests.player import UTC_S, Player
 
@@ -18,6 +19,17 @@ def at_home(**config: int) -> Player:
     box.identity()
     box.read()
     return box
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_new_seals_that_were_written_hold_though_the_power_went_off_in_that_very_step(sealed):
+    """An error of the onlooker, not of the rules: it then said that a seal had healed by itself."""
+    model = Model()
+    model.broken = 1
+    if sealed:
+        model.fact((decisions.SEAL, 407_060, 22_813_558, SEALED, 0, b"1016 1017"), 0)
+    model.power_off()
+    assert model.broken == (0 if sealed else 1)
 
 
 def test_a_ledger_that_is_full_at_the_boot_is_told_before_the_boot_is():

@@ -36,7 +36,7 @@ def test_a_box_that_is_there_counts_as_it_was(log):
 
 @pytest.mark.parametrize(
     "other",
-    [{"seed": 8}, {"span_ms": 5}, {"code": "of another firmware"}, {"lane": "micropython"},
+    [{"seed": 8}, {"span_ms": 5}, {"firmware": "another"}, {"lane": "micropython"},
      {"without": ["rot"]}, {"wrong": ["rules", "a seal healed"]}, {"box": 4}],
     ids=lambda other: next(iter(other)),
 )  # fmt: skip

@@ -9,16 +9,14 @@ from typing import Any
 
 from host.image import FIRMWARE, core_hash
 from host.years.job import Job, Result
-from host.years.on_box import plan
 
 
 class RunLog:
-    """Appends to `path`. A line counts for a job of the same seed, box, span and code."""
+    """Appends to `path`. A line counts for a job of the same seed, box, span and firmware."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        world = core_hash(Path(plan.__file__).parent)
-        self.code = core_hash(FIRMWARE / "lib" / "wallbox").hex() + world.hex()
+        self.firmware = core_hash(FIRMWARE / "lib" / "wallbox").hex()
 
     def note(self, result: Result) -> None:
         """Raises OSError."""
@@ -47,7 +45,7 @@ class RunLog:
     def _names(self, job: Job) -> dict[str, Any]:
         return {
             "seed": job.seed, "box": job.number, "span_ms": job.span_ms, "lane": job.lane.value,
-            "without": sorted(job.without), "code": self.code,
+            "without": sorted(job.without), "firmware": self.firmware,
         }  # fmt: skip
 
 

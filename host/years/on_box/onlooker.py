@@ -6,11 +6,10 @@ from binascii import crc32
 from wallbox.core import decisions, events
 
 from host.years.on_box.collector import Wrong
-from host.years.on_box.rules_model import IN_SERVICE, ON_HOLD, Model
+from host.years.on_box.rules_model import IN_SERVICE, ON_HOLD, SEALED, Model
 
 STATE, WATERMARK = 61, 62
 LATE_WH = 2600  # of a session whose last register is an old one: 400 s at 22 kW
-SEALED = 3
 GOOD = 0
 LAST = 32
 TAP_MS = 3000  # a tag held too long is no second tap

@@ -19,6 +19,7 @@ SMART, GRID = 3, 4
 SET, ENDED, REPLACED = 0, 1, 3
 FOREVER = leases.ENDLESS_UTC_S
 IN_SERVICE, ON_HOLD = 2, 4
+SEALED = 3  # of a SEAL fact: new seals are on
 PARTS = (decisions.INTERVAL, decisions.GAP_END, decisions.METER_ROLLOVER)
 
 
@@ -49,6 +50,7 @@ class Model:
         self.opt_out = self.override = 0
         self.moved = self.lifecycle = self.leaving = self.broken = 0
         self.leaving_told = 0  # as the ledger has it
+        self.sealed = False  # at this step
         self.stopped = False
         self.session = None  # the fact of its begin
         self.tag_limit_ma = 0
@@ -61,6 +63,8 @@ class Model:
 
     def power_off(self):
         """The ledger keeps the rest."""
+        if self.sealed:  # it was written; the power went off before the step was over
+            self.broken, self.sealed = 0, False
         self.config = [0] * 12
         self.leaving = self.leaving_told
         self.letter = events.NONE
@@ -157,6 +161,8 @@ class Model:
             self.lifecycle, self.leaving, self.leaving_told = fact[4], 0, 0
         elif kind == decisions.LEAVING:
             self.leaving_told = 1
+        elif kind == decisions.SEAL:
+            self.sealed = fact[3] == SEALED
         elif kind == decisions.PLACE:
             self.moved = 1 - fact[3]
         elif kind == decisions.PREFERENCE:
@@ -303,7 +309,7 @@ class Model:
             assert state.seal_open == 0
         if event[0] == events.SEAL and IN_SERVICE <= self.lifecycle <= ON_HOLD:
             assert (event[1] | event[2]) & ~state.seal_broken == 0, "an open seal that nobody saw"
-        self.broken = state.seal_broken
+        self.broken, self.sealed = state.seal_broken, False
 
     def _check_pause(self, state, least_ma, now):
         if not state.contactor or least_ma >= 6000:
