@@ -97,3 +97,19 @@ def test_the_command_lists_them_with_minutes_and_energy(tmp_path):
     assert same.exit_code == 0 and "0 of them otherwise" in same.stdout
     wrong = CliRunner().invoke(app, ["replay", str(field), "--against", "HEAD", "--on", "cpython"])
     assert wrong.exit_code == 2
+
+
+def test_what_only_the_lamp_shows_is_counted_apart(tmp_path):
+    """So that rows that mean power or a record are not lost among them; --json has them all."""
+    field = charged(30, 20).save(tmp_path / "field.zip")
+    planted = ("../status", "return SEAL_BROKEN", "return SUSPENDED")
+    core = plant(tmp_path / "other", *planted)
+    shown = CliRunner().invoke(app, ["replay", str(field), "--against", str(core)])
+    assert shown.exit_code == 1
+    assert "more only in what the lamp shows; --json lists them" in shown.stdout
+    assert "decided otherwise" not in shown.stdout, "no table of them"
+    done = CliRunner().invoke(app, ["replay", str(field), "--against", str(core), "--json"])
+    otherwise = json.loads(done.stdout)["otherwise"]
+    assert otherwise and all(
+        {taken["decision"] for taken in one["base"] + one["other"]} == {"LAMP"} for one in otherwise
+    )

@@ -39,6 +39,13 @@ class Otherwise:
     other_refusals: list[str]
     limits_ma: tuple[int, int]
 
+    @property
+    def lamp_only(self) -> bool:
+        """Whether nothing but what the lamp shows differs."""
+        names = {one["decision"] for one in [*self.base, *self.other]}
+        same = self.base_refusals == self.other_refusals and len(set(self.limits_ma)) == 1
+        return same and names == {"LAMP"}
+
     def as_dict(self) -> dict[str, Any]:
         return {
             **said.moment(self.entry), **self.event, "base": self.base, "other": self.other,

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from host.replay import said
-from host.replay.against import Compared
+from host.replay.against import Compared, Otherwise
 from host.replay.detail import Detail
 from host.replay.play import Checked
 
@@ -81,10 +81,16 @@ def print_compared(
     out: Console, found: Compared, base: str, other: str, notes: list[str]
 ) -> None:
     """What other rules would have decided otherwise."""
-    if found.otherwise:
-        out.print(_otherwise(found, base, other))
-    if found.count > ROWS_MAX:
-        out.print(f"… and {found.count - ROWS_MAX:,} more; --json lists them", highlight=False)
+    told = [one for one in found.otherwise if not one.lamp_only]
+    lamps = len(found.otherwise) - len(told)
+    if told:
+        out.print(_otherwise(told[:ROWS_MAX], base, other))
+    if found.count - lamps > ROWS_MAX:
+        out.print(f"… and {found.count - lamps - ROWS_MAX:,} more; --json lists them",
+                  highlight=False)
+    if lamps:
+        out.print(f"{lamps:,} more only in what the lamp shows; --json lists them",
+                  highlight=False)
     out.print(
         f"{found.events:,} events in {found.segments:,} segments: {other} would have decided "
         f"{found.count:,} of them otherwise than {base}", highlight=False, markup=False,
@@ -97,11 +103,11 @@ def print_compared(
         out.print(f"note: {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
-def _otherwise(found: Compared, base: str, other: str) -> Table:
+def _otherwise(told: list[Otherwise], base: str, other: str) -> Table:
     table = Table(title="decided otherwise", title_justify="left")
     for name in ("at", "event", base, other):
         table.add_column(escape(name), overflow="fold")
-    for one in found.otherwise[:ROWS_MAX]:
+    for one in told:
         sides = (
             (one.base, one.base_refusals, one.limits_ma[0]),
             (one.other, one.other_refusals, one.limits_ma[1]),
