@@ -124,6 +124,38 @@ def test_logins_while_no_agent_runs_are_in_the_ledger_when_it_runs_again():
         ]
 
 
+def test_a_ledger_that_cannot_be_opened_is_no_bug_of_ours_and_is_tried_again(box):
+    """Nobody has to drive there for a flash that was ill for an hour."""
+    flash = locked_flash()
+    whole, small = ledger_entry(flash), ledger_entry(flash, 3 * 4096)
+    box.speed = 30
+    box.flash(flash.replace(whole, small))
+    box.power_on()
+    box.wait_for(f"store: wallbox ledger: 3 sectors(.|\n)*{READY}", 20)
+    mark = box.log.position
+    with ConsoleLine(box.usb, LEDGER_KEY) as line:
+        assert line.ask("health")["agent"] == "store failed"
+        assert line.login()["status"] == "Accepted"
+        assert line.done("crash") == [{"crashes": 0}]
+        line.ask("logout")
+    box.wait_for(f"store: wallbox ledger: 3 sectors(.|\n)*{READY}", 60, since=mark)
+    assert no_prompt(box)
+    box.power_cut()
+    box.flash(box.flash_path.read_bytes().replace(small, whole))
+    mark = box.log.position
+    box.power_on()
+    box.wait_for(READY, 20, since=mark)
+    with ConsoleLine(box.usb) as line:
+        assert line.ask("health")["agent"] == "runs"
+
+
+def ledger_entry(flash: bytes, size: int | None = None) -> bytes:
+    """Of the partition table in a flash, or what it would be with another size (bytes)."""
+    at = flash.index(b"ledger".ljust(16, b"\0")) - 12
+    entry = flash[at : at + 32]
+    return entry if size is None else entry[:8] + size.to_bytes(4, "little") + entry[12:]
+
+
 def test_a_locked_box_without_key_answers_and_lets_nobody_in(box):
     flash = bytearray(locked_flash())
     put(flash, "nvs", image.build_nvs({"wallbox": {"locked": 1}}))

@@ -124,6 +124,25 @@ def test_starts_on_a_flash_that_takes_nothing_leave_what_the_box_remembers(way):
     assert Box(flash).total == box.total + 200
 
 
+def test_what_the_box_remembers_stays_until_a_sector_can_be_written_again():
+    """Of a ledger that the operator has whole, all sectors but those may be erased, and fail."""
+    flash = FaultyFlash(size=8 * SECTOR)
+    box = Box(flash)
+    box.count(400)
+    box.ledger.acknowledge(box.ledger.next_sequence - 1)
+    flash.bad_sectors = dict.fromkeys(range(8), PROGRAM_FAILS)
+    for _ in range(8):
+        with pytest.raises(StoreError):
+            box.count(1)
+    flash.bad_sectors = {}
+    with pytest.raises(StoreError, match="replace the flash"):
+        box.count(1)
+    assert Box(flash).total == 400
+    box.ledger.search_again()
+    box.count(1)
+    assert Box(flash).total == box.total
+
+
 def test_the_operators_acknowledgement():
     box = Box(NorFlash(size=16 * SECTOR))
     box.count(100)

@@ -1,11 +1,16 @@
 """Recoveries that the torture meets too seldom to rely on it: each rule as an example."""
 
 import pytest
+from wallbox.store import LedgerFull, StoreError
 from wallbox.store.scan import pack_mark
+from wallbox.store.sectors import HEADER_SIZE
 
+from hw.sim.flash import Partition
 from hw.sim.flash_faults import (
+    ERASE_FAILS,
     ERASE_IGNORED,
     NEARLY,
+    NOTHING,
     PREFIX,
     PROGRAM_FAILS,
     PROGRAM_IGNORED,
@@ -121,3 +126,94 @@ def test_an_earlier_mark_that_turns_up_late_cannot_void_what_was_believed_since(
     flash.read_into(newest_at + 128, there)
     flash.load(newest_at + 128, bytes(a & b for a, b in zip(there, mark, strict=True)))
     assert sequences(mounted(flash)) == list(range(1, 124))
+
+
+def test_a_header_that_outlived_an_interrupted_erasure_is_no_place_for_records():
+    """The bits behind it may be any: a record over them would have to set some."""
+    flash = FaultyFlash(8 * SECTOR)
+    ring = mounted(flash)
+    fill(ring, PER_SECTOR)
+    cut(flash, ring, 4, NOTHING)  # an erasure, its mark, the header; not the record
+    flash.program(SECTOR + 3000, bytes(32))
+    ring = mounted(flash)
+    fill(ring, PER_SECTOR)
+    assert (ring.head, flash.illegal_programs) == (2, 0)
+    assert sequences(ring) == sequences(mounted(flash)) == list(range(1, 2 * PER_SECTOR + 1))
+
+
+def exhausted(flash, ring, way, error=StoreError):
+    """Nothing is taken any more, until every sector has failed that may be erased."""
+    flash.bad_sectors = dict.fromkeys(range(flash.size // SECTOR), way)
+    for _ in range(flash.size // SECTOR):
+        with pytest.raises(error):
+            fill(ring, 1)
+    flash.bad_sectors = {}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("way", [PROGRAM_FAILS, PROGRAM_IGNORED, ERASE_FAILS])
+def test_when_all_sectors_have_failed_they_are_tried_again(way, overwrite):
+    """Else the flash would have to be well at the moment at which each of them was tried."""
+    flash = FaultyFlash(12 * SECTOR)
+    ring = mounted(flash, overwrite)
+    fill(ring, PER_SECTOR)  # there is no room in the head
+    exhausted(flash, ring, way)
+    with pytest.raises(StoreError, match="replace the flash"):
+        fill(ring, 1)
+    ring.search_again()
+    fill(ring, 10)
+    assert sequences(ring) == sequences(mounted(flash)) == list(range(1, PER_SECTOR + 11))
+
+
+def test_they_are_tried_again_before_the_operator_is_waited_for():
+    flash = FaultyFlash(8 * SECTOR)
+    ring = mounted(flash)
+    fill(ring, 7 * PER_SECTOR)
+    ring.acknowledge(4 * PER_SECTOR)
+    fill(ring, PER_SECTOR)  # sectors 0 to 3 are free, 4 to 7 wait for the operator
+    exhausted(flash, ring, PROGRAM_FAILS, (StoreError, LedgerFull))
+    with pytest.raises(LedgerFull, match="restore the connection"):
+        fill(ring, 1)
+    ring.search_again()
+    fill(ring, 3 * PER_SECTOR)
+    newest = ring.next_sequence - 1
+    assert sequences(mounted(flash))[-4 * PER_SECTOR :] == list(
+        range(newest - 4 * PER_SECTOR + 1, newest + 1)
+    )
+
+
+def test_a_ring_that_is_full_and_sound_searches_nothing():
+    flash = FaultyFlash(8 * SECTOR)
+    ring = mounted(flash)
+    with pytest.raises(LedgerFull):
+        fill(ring, 9 * PER_SECTOR)
+    reads = flash.bytes_read
+    ring.search_again()
+    assert flash.bytes_read == reads
+    with pytest.raises(LedgerFull):
+        fill(ring, 1)
+
+
+def test_a_header_that_was_refused_though_it_is_whole_is_written_anew():
+    """The device reported a fault and had done its work. A mount would take that sector for the
+    head, and see nothing of what was written into one before it."""
+
+    class Refusing(Partition):
+        refuses = True
+
+        def writeblocks(self, block, buf, offset=0):
+            Partition.writeblocks(self, block, buf, offset)
+            if self.refuses and len(buf) == HEADER_SIZE:
+                raise OSError(5)
+
+    flash = FaultyFlash(12 * SECTOR)
+    ring = mounted(flash)
+    fill(ring, PER_SECTOR)
+    ring.device = Refusing(flash, 0, flash.size)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="replace the flash"):
+            fill(ring, 1)
+    ring.device.refuses = False
+    ring.search_again()
+    fill(ring, 3)
+    assert sequences(ring) == sequences(mounted(flash)) == list(range(1, PER_SECTOR + 4))

@@ -44,6 +44,13 @@ print(torture.run({first}, {CUTS_ON_MICROPYTHON}))
     assert printed.strip() == str(torture.run(first, CUTS_ON_MICROPYTHON))
 
 
+@pytest.mark.parametrize("sectors", [4, 8, 12])
+def test_a_flash_that_takes_nothing_for_a_while(sectors):
+    """And lets go of the power meanwhile. Nothing is lost, and in the end the box writes again."""
+    for seed in range(40):
+        torture.Torture(seed, sectors=sectors, bad=seed % 2 if sectors > 4 else 0, ill=True).run(60)
+
+
 class Story:
     """Appends until the power goes off in operation `cut`; `promised` is what came back."""
 

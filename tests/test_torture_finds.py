@@ -43,11 +43,11 @@ RULES = {
     ),
     "an erasure is read back": (
         *("writer", "Writer", "_erase", 2),
-        *("window != _BLANK", "False"),
+        *("window != BLANK", "False"),
     ),
     "a sector counts as erased once that is written in it": (
-        *("sectors", "Sectors", "begun", 1),
-        *("return header[:4] == MAGIC and number(header, 4, 4) == lap", "return True"),
+        *("sectors", "Sectors", "farthest_begun", 1),
+        *("if header[:4] == MAGIC and number(header, 4, 4) == self.lap_of(sector)", "if True"),
     ),
 }
 

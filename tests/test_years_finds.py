@@ -4,12 +4,15 @@ import pytest
 from wallbox.core import decisions, events, power
 from wallbox.store import ring as rings
 
+from host.years.job import Job, Lane, play
+from host.years.on_box import plan
 from host.years.on_box.rules_model import SEALED, Model
 from hw.sim.flash import NorFlash, Partition
 from tests.player import UTC_S, Player
 
 RESTART_S = power.RESTART_MS // 1000
 SECTOR = 4096
+SEED = 2027
 
 
 def at_home(**config: int) -> Player:
@@ -30,6 +33,21 @@ def test_new_seals_that_were_written_hold_though_the_power_went_off_in_that_very
         model.fact((decisions.SEAL, 407_060, 22_813_558, SEALED, 0, b"1016 1017"), 0)
     model.power_off()
     assert model.broken == (0 if sealed else 1)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_sensor_that_speaks_while_the_ledger_takes_nothing_tells_its_limit_again(lane):
+    """The core hears nothing then. An error of the simulated sensor, which told it once."""
+    minute_ms, limit_ma = 60_000, 6000
+    happens = [
+        [120 * minute_ms, "sensor", "sensor", 5, limit_ma, 60 * minute_ms],
+        [150 * minute_ms, "flash", "flash_dies", 1, 90 * minute_ms],
+    ]
+    span_ms = 6 * 60 * minute_ms
+    settings = plan.make(SEED, 0, span_ms)[0]
+    told = play(Job(SEED, 0, span_ms, lane=lane, made=(settings, happens))).told
+    assert told["counts"]["recoveries without a boot"] > 0
+    assert told["wrong"] is None
 
 
 def test_a_ledger_that_is_full_at_the_boot_is_told_before_the_boot_is():

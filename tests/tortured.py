@@ -6,7 +6,7 @@ Plain Python for CPython and MicroPython alike.
 import hashlib
 
 from wallbox.store.record import STATE
-from wallbox.store.ring import LedgerFull, Ring
+from wallbox.store.ring import LedgerFull, Ring, StoreError
 
 from hw.sim.flash import Partition
 from hw.sim.flash_faults import (
@@ -21,6 +21,7 @@ from hw.sim.flash_faults import (
 KEY = b"torture" * 5
 NAME = b"wallbox ledger"
 LONGEST = 100
+SEARCHES = 6
 
 _INNER = bytes([byte ^ 0x36 for byte in KEY] + [0x36] * (64 - len(KEY)))
 _OUTER = bytes([byte ^ 0x5C for byte in KEY] + [0x5C] * (64 - len(KEY)))
@@ -44,11 +45,13 @@ class Torture:
         bad=0,
         fickle=False,
         restless=False,
+        ill=False,
     ):
         self.seed = seed
         self.bad = bad  # sectors that fail
         self.fickle = fickle  # they recover, and others fail
         self.restless = restless  # the power hardly stays on
+        self.ill = ill  # now and then no sector takes anything for a while
         self.overwrite = overwrite
         self.flash = FaultyFlash(sectors * sector_size, seed, sector_size)
         self.device = Partition(self.flash, 0, self.flash.size)
@@ -145,21 +148,57 @@ class Torture:
         for step in range(1000):
             choice = random(16)
             if choice == 0:
-                ring.erase_ahead()
+                self.erase_ahead(ring)
             elif choice == 1:
                 self.acknowledge(ring, random(40))
             elif choice == 2:
                 ring.flush_acknowledged()
                 self.promise(ring)
+            elif self.ill and choice == 4 and not random(8):
+                self.fall_ill(ring, payload)
             else:
                 length = random(LONGEST - 27 + 1) if choice == 3 else random(12)
                 payload[:length] = self.flash.noise(length)
                 self.append(ring, step, payload, length)
 
+    def fall_ill(self, ring, payload):
+        """Not ERASE_IGNORED: a half erased sector that reads as blank would be taken for one."""
+        bad = self.flash.bad_sectors
+        count = self.flash.size // self.flash.sector_size
+        way = (PROGRAM_FAILS, PROGRAM_IGNORED, ERASE_FAILS)[self.flash.random(3)]
+        self.flash.bad_sectors = dict.fromkeys(range(count), way)
+        try:
+            for step in range(self.flash.random(8)):
+                try:
+                    self.append(ring, step, payload, 12)
+                except StoreError:
+                    self.promise(ring)
+        finally:
+            self.flash.bad_sectors = bad
+
+    def erase_ahead(self, ring):
+        try:
+            ring.erase_ahead()
+        except StoreError:
+            if not self.ill:
+                raise
+
+    def append_anyhow(self, ring, *words):
+        """As the box: once all sectors have failed it begins anew."""
+        for _ in range(SEARCHES):
+            try:
+                return ring.append(*words)
+            except LedgerFull:
+                raise
+            except StoreError:
+                ring.search_again()
+        return ring.append(*words)
+
     def append(self, ring, step, payload, length):
         utc_s = 1760000000 + step
+        put = ring.append if not self.ill else lambda *words: self.append_anyhow(ring, *words)
         try:
-            sequence = ring.append(4, 3, self.boot & 0xFFFF, step, utc_s, payload, length)
+            sequence = put(4, 3, self.boot & 0xFFFF, step, utc_s, payload, length)
         except LedgerFull:
             self.promise(ring)
             self.acknowledge(ring, 30)

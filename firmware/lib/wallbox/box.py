@@ -33,7 +33,7 @@ class Box:
         self.pilot = build.build_pilot()
         self.lamp = build.build_lamp()
         self.seals = build.build_seals(values["seals.fitted"])
-        self.flushed_at = self.marked_at = self.recovered_at = 0
+        self.flushed_at = self.marked_at = self.recovered_at = self.searched_at = 0
         self.chores = False
         self.inbox = inbox.Inbox()
         self.clock = clock.Clock(values["clock.host"], values["clock.port"], machine.RTC())

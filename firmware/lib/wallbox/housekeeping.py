@@ -17,6 +17,7 @@ _WATERMARK_MS = const(3_600_000)  # one that is lost is only asked for again
 _HEALTHY_MS = const(60_000)  # after that long a boot was no crash
 _REPORT_MS = const(30_000)
 _RECOVER_MS = const(60_000)  # between two attempts to go on after the ledger took nothing
+_SEARCH_MS = const(900_000)  # until sectors that failed are tried again, if there are no others
 
 
 async def keep(box) -> None:
@@ -59,6 +60,10 @@ def _keep_flash(box, now: int) -> None:
         box.ledger.flush_acknowledged()
     box.chores = True  # done when the bus is at rest next
     box.agent.tell_ledger()
+    if now - box.searched_at >= _SEARCH_MS:
+        box.searched_at = now
+        box.ledger.search_again()
+        box.trace.search_again()
     if box.agent.halted and now - box.recovered_at >= _RECOVER_MS:
         box.recovered_at = now
         if box.ledger.fill_permille < agents.FULL_PERMILLE:

@@ -1,5 +1,6 @@
 """Runs the box; whatever ends it opens the contactor, is written down, and resets."""
 
+import asyncio
 import gc
 
 import machine
@@ -8,10 +9,12 @@ from board import CONTACTOR, PILOT_PWM
 from micropython import const
 
 from . import crash, lock
+from .store import StoreError
 
 _WATCHDOG_MS = const(30_000)
 _SPARE = const(4096)
 _SERVICE_MS = const(3_600_000)  # at the prompt nobody feeds the watchdog
+_STORE_MS = const(300_000)  # until a ledger that cannot be opened is tried again
 
 
 def run() -> None:
@@ -22,7 +25,7 @@ def run() -> None:
     watchdog = machine.WDT(timeout=_WATCHDOG_MS)
     try:
         gc.threshold(4096)  # collect early and often: what lives stays together
-        _run(watchdog)
+        _run(watchdog, locked)
         machine.WDT(timeout=_SERVICE_MS)
     except KeyboardInterrupt:
         _refuse()
@@ -39,7 +42,7 @@ def run() -> None:
             machine.reset()
 
 
-def _run(watchdog) -> None:
+def _run(watchdog, locked: bool) -> None:
     crash.note(machine.reset_cause())
     if crash.latched():
         print("fault: the agent failed %d times in a row; crash.clear() and a reset start it again"
@@ -47,11 +50,27 @@ def _run(watchdog) -> None:
     else:
         from . import box
 
-        box.run(watchdog)
+        try:
+            box.run(watchdog)
+        except StoreError as error:
+            if not locked:
+                raise
+            _store_failed(watchdog, error)
     if lock.locked():
         from .console import rescue
 
         rescue.run(watchdog)
+
+
+def _store_failed(watchdog, error: StoreError) -> None:
+    """No bug of ours: the flash may be well again after a while, with nobody there."""
+    _refuse()
+    print("store:", error)
+    asyncio.new_event_loop()  # lets go of the tasks
+    from .console import rescue
+
+    rescue.run(watchdog, "store failed", _STORE_MS)
+    machine.reset()
 
 
 def _refuse() -> None:

@@ -125,7 +125,8 @@ class Onlooker:
         elif event[0] == events.TAG:
             self.second_tap = event[8] == self.tap and now < self.tap_at + TAP_MS
             self.tap, self.tap_at = event[8], now
-        self.model.event(event, self.box.agent.state, now)
+        if event[0] != events.LOCAL_LIMIT or not self.box.agent.halted:  # it is told again
+            self.model.event(event, self.box.agent.state, now)
 
     def _after(self, event, now):
         agent = self.box.agent

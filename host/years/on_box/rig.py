@@ -68,6 +68,7 @@ class Rig:
         self.interrupts = {}
         self.duty = 65_535
         self.letter = 0
+        self.local_ma = {}  # of sensors that limit, as they are
         self.nvs = {"ledger_key": site.key, "serial": settings["serial"].encode()}
         self.rtc_ms = None
         self.reset_cause = 1
@@ -149,6 +150,7 @@ class Rig:
         box = firmware.Box(Watchdog(), site.key)
         assert not box.config_error, box.config_error
         self.box = box
+        self._asked_again(box.senses)
         self.letter = site.car.letter()
         self.onlooker.boots(box, cause)
         box.recover(cause)
@@ -217,10 +219,25 @@ class Rig:
 
     def local_limit(self, source, limit_ma):
         """A sensor of the house or of the box itself speaks."""
+        self.local_ma[source] = limit_ma
+        self._tell_limit(source)
+
+    def _asked_again(self, senses):
+        """As any sense, this one tells again when the core has forgotten the present."""
+        tell_again = senses.tell_again
+
+        def all_tell_again():
+            tell_again()
+            for source in sorted(self.local_ma):
+                self._tell_limit(source)
+
+        senses.tell_again = all_tell_again
+
+    def _tell_limit(self, source):
         if self.box is not None:
             event = self.box.inbox.claim(events.LOCAL_LIMIT)
             if event:
-                event[1], event[2] = source, limit_ma
+                event[1], event[2] = source, self.local_ma[source]
                 self.box.inbox.commit()
                 self.site.near(10_000)
 

@@ -21,7 +21,7 @@ START_UTC_S = 1_798_761_600  # 2027-01-01
 NEVER = 1 << 60
 ROUNDS_MOST = 3000  # turns of tasks in one ms
 RECOLLECT_MS = 40
-RESTART_MS = 30_000
+STORE_MS = 300_000  # as firmware/lib/wallbox/start.py has it
 
 
 class Site:
@@ -160,10 +160,9 @@ class Site:
         except StoreError:
             if not self.rig.flash.dead:
                 raise
-            # as firmware/lib/wallbox/start.py has it: written down, and the chip is reset
             self.told("starts that a dead flash refused")
             self.rig.end()
-            self._off_until(self.at + RESTART_MS, 2)
+            self._off_until(self.at + STORE_MS, 2)
 
     def restart(self, cause):
         """The chip is reset; its power stays."""

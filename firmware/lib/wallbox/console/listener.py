@@ -40,6 +40,11 @@ class Listener:
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
 
+    @property
+    def open(self) -> bool:
+        """Whether somebody asks, or is logged in."""
+        return bool(self._desks)
+
     async def run(self) -> None:
         if self.box and self._untold():
             from . import login

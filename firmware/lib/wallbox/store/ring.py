@@ -8,7 +8,7 @@ from . import LedgerFull, StoreError
 from .record import LENGTH_MAX, PAYLOAD_AT, STATE, WATERMARK, number, unpack
 from .scan import MARK_SIZE, RECORDS_MAX, pack_mark
 from .sectors import RECORDS_AT
-from .writer import ATTEMPTS, Writer
+from .writer import BLANK, Writer
 
 __all__ = ("LedgerFull", "Ring", "StoreError")
 
@@ -66,18 +66,17 @@ class Ring(Writer):
         Those between failed. If one of them works again, it must wait for the next lap: the
         sector behind it may hold a header that was interrupted, and would then be the head.
         """
-        self._half_entered = False  # a header was begun there
-        self._candidate = (self.head + 1) % self.count
-        for step in range(1, min(ATTEMPTS + 1, self.count)):
-            sector = (self.head + step) % self.count
-            if self.begun(sector, self.lap_of(sector)):
-                self._half_entered = not self.untouched()
-                if not self._half_entered:
-                    self._ahead = sector
-                while self._candidate != sector:
-                    self.first[self._candidate] = 0
-                    self._candidate = (self._candidate + 1) % self.count
-                return
+        self._half_entered = False  # a header was begun there, and may not show
+        after = (self.head + 1) % self.count
+        sector = self._searched_from = self.farthest_begun()
+        if sector >= 0:
+            self._half_entered = sector != after or not self.untouched(sector)
+            if not self._half_entered:
+                self._ahead = sector
+            while after != sector:
+                self.first[after] = 0
+                after = (after + 1) % self.count
+        self._candidate = after
 
     def _settle(self) -> None:
         """Makes firm what is believed and void what is not, before anyone hears of it.
@@ -98,7 +97,8 @@ class Ring(Writer):
             for begin, end in self.scan.voids[-1:]:
                 self._write_mark(end - MARK_SIZE, begin)
             self.scan.forget_survey()
-            if mark + MARK_SIZE <= self.size and not self._half_entered:
+            fits = mark + MARK_SIZE <= self.size
+            if fits and not self._half_entered and (self._newest_offset or self._blank(mark)):
                 self._write_mark(mark, void_from)
                 self._offset = mark + MARK_SIZE
                 return
@@ -112,9 +112,30 @@ class Ring(Writer):
             self._doubt_newest()
         self._ahead = -1  # it may hold an interrupted header
         try:
-            self._enter()
+            self._enter_any()
         except LedgerFull:
             self.settled = False
+
+    def _blank(self, offset: int) -> bool:
+        """Whether the rest of the head is. A header can outlive an erasure that was interrupted."""
+        window = self.scan.window
+        size = len(window)
+        self.scan.forget()
+        for at in range(offset - offset % size, self.size, size):
+            self.device.readblocks(self.head, window, at)
+            if window[max(offset - at, 0) :] != BLANK[max(offset - at, 0) :]:
+                return False
+        return True
+
+    def _enter_any(self) -> None:
+        """The sector that was begun first; if it has failed for good, another one."""
+        try:
+            self._enter()
+        except LedgerFull:
+            raise
+        except StoreError:
+            self.search_again()
+            self._enter()
 
     def _doubt_newest(self) -> None:
         """The newest record cannot be made firm. If it is not there now, the one before is it."""

@@ -144,14 +144,23 @@ class Sectors:
             and number(header, 8, 4) > 0
         )
 
-    def begun(self, sector: int, lap: int) -> bool:
-        """True if the sector was erased for this lap; what follows may be interrupted."""
-        header = self._header
-        self.device.readblocks(sector, header, 0)
-        return header[:4] == MAGIC and number(header, 4, 4) == lap
+    def farthest_begun(self) -> int:
+        """The last sector that was erased to follow the head, -1: none.
 
-    def untouched(self) -> bool:
-        """True if nothing was written behind the mark of the sector that was just read."""
+        What was written behind its mark may be interrupted, and be read as a header later.
+        """
+        header = self._header
+        found = -1
+        for step in range(1, self.count):
+            sector = (self.head + step) % self.count
+            self.device.readblocks(sector, header, 0)
+            if header[:4] == MAGIC and number(header, 4, 4) == self.lap_of(sector):
+                found = sector
+        return found
+
+    def untouched(self, sector: int) -> bool:
+        """True if nothing was written behind the mark of a sector that was erased ahead."""
+        self.device.readblocks(sector, self._header, 0)
         return self._header[READY_SIZE:] == b"\xff" * (RECORDS_AT - READY_SIZE)
 
     def lap_of(self, sector: int) -> int:

@@ -13,7 +13,7 @@ _ERASE = const(6)
 _EIO = const(5)
 ATTEMPTS = const(8)  # sectors to try before the flash counts as broken
 _BACKS_MAX = const(24)
-_BLANK = b"\xff" * 512
+BLANK = b"\xff" * 512
 _WATERMARK_SIZE = const(31)
 
 
@@ -49,6 +49,8 @@ class Writer(Reader):
         self._offset = self.size  # where the next record goes
         self._ahead = -1  # the sector that is ready, -1: none
         self._candidate = 0  # the sector to erase next
+        self._exhausted = False  # sectors failed, and behind them is none that may be erased
+        self._searched_from = -1
         self._recorded = 0  # the watermark as flash has it
         self._watermark_sequence = 0
 
@@ -88,6 +90,18 @@ class Writer(Reader):
         except LedgerFull:
             return False
         return True
+
+    def search_again(self) -> None:
+        """Sectors that failed may work by now: if there was none behind them, begins anew."""
+        if self._exhausted:
+            try:
+                farthest = self.farthest_begun()
+            except OSError:
+                return
+            if farthest < 0 or farthest == self._searched_from:  # that one fails for good
+                farthest = (self.head + 1) % self.count
+            self._candidate = self._searched_from = farthest
+            self._exhausted = False
 
     def acknowledge(self, sequence: int) -> bool:
         """The operator has everything up to here. False if that is no news, or no record."""
@@ -221,15 +235,18 @@ class Writer(Reader):
         for _ in range(ATTEMPTS):
             sector = self._candidate
             if sector == self.head:
+                self._exhausted = True
                 break
             if self.first[sector] and not self.overwrite:
                 last = self.last_in(sector)
                 if last > self.acknowledged:
+                    self._exhausted = sector != (self.head + 1) % self.count
                     raise LedgerFull(
                         "%s: full, %d records wait for the operator: restore the connection"
                         % (self.name, self.next_sequence - 1 - self.acknowledged)
                     )
                 if 0 < self._latest_state() <= last:
+                    self._exhausted = True
                     raise self.failure("erase", sector, "the others failed, and here is the state")
                 if last > self._recorded:
                     self.flush_acknowledged()
@@ -252,9 +269,9 @@ class Writer(Reader):
         self.scan.forget_survey()
         try:
             self.device.ioctl(_ERASE, sector)
-            for offset in range(0, self.size, len(_BLANK)):
+            for offset in range(0, self.size, len(BLANK)):
                 self.device.readblocks(sector, window, offset)
-                if window != _BLANK:
+                if window != BLANK:
                     return False
             self.pack_header(self.lap_of(sector), 0, self.chain.previous)
             self._program(sector, memoryview(self._header)[:READY_SIZE], 0)
