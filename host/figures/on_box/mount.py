@@ -6,8 +6,10 @@ import json
 import sys
 
 import vfs
+from wallbox.core import engine
 from wallbox.store import LedgerFull
 from wallbox.store.ledger import Ledger
+from wallbox.store.record import STATE
 from wallbox.store.trace import Trace
 
 from hw.sim.flash import NorFlash, Partition
@@ -17,6 +19,7 @@ flash = NorFlash(path, size)
 device = Partition(flash, 0, size, kind)
 PAYLOAD = bytes(21)  # of an interval
 BATCH = bytes(63)  # of a batch with one reading
+SNAPSHOT = STATE, bytes(engine.SNAPSHOT_SIZE)  # the first record of each of the ledger's sectors
 
 
 def ring():
@@ -37,9 +40,15 @@ def mounted():
     return made, cost
 
 
+def remembers(made):
+    if kind == "ledger":
+        made.state_source = lambda: SNAPSHOT
+
+
 def fill(made):
     """To the brim; a trace goes round once and a half, for what is full is never so again."""
     payload = PAYLOAD if kind == "ledger" else BATCH
+    remembers(made)
     records = 3 * size // (27 + len(payload)) // 2
     try:
         for number in range(records):
@@ -57,6 +66,7 @@ def rings():
     for boot in range(boots):
         made, cost = mounted()
         costs.append(cost)
+        remembers(made)
         if kind == "ledger":  # the operator takes one sector, and the box goes on
             made.acknowledge(made.last_in((made.head + 1) % made.count))
         for number in range(1 + boot % 9):

@@ -68,7 +68,8 @@ class Ring(Writer):
         """
         self._half_entered = False  # a header was begun there, and may not show
         after = (self.head + 1) % self.count
-        sector = self._searched_from = self.farthest_begun()
+        sector = self._searched_from = self.farthest_begun(self._marked)
+        self._marked = []
         if sector >= 0:
             self._half_entered = sector != after or not self.untouched(sector)
             if not self._half_entered:

@@ -56,6 +56,7 @@ class Sectors:
         self.damaged = 0
         self.damaged_at.clear()
         self._strange = 0  # sectors with an unreadable header
+        self._marked: list = []  # while it mounts: sectors with a mark and no header
         self._orphan = 0  # first sequence behind the head, in a sector whose header is unreadable
         self.scan.forget()
 
@@ -144,18 +145,21 @@ class Sectors:
             and number(header, 8, 4) > 0
         )
 
-    def farthest_begun(self) -> int:
-        """The last sector that was erased to follow the head, -1: none.
+    def farthest_begun(self, among) -> int:
+        """Of these sectors the last that was erased to follow the head, -1: none.
 
         What was written behind its mark may be interrupted, and be read as a header later.
         """
         header = self._header
         found = -1
-        for step in range(1, self.count):
-            sector = (self.head + step) % self.count
-            self.device.readblocks(sector, header, 0)
-            if header[:4] == MAGIC and number(header, 4, 4) == self.lap_of(sector):
-                found = sector
+        farthest = 0
+        for sector in among:
+            step = (sector - self.head) % self.count
+            if step > farthest:
+                self.device.readblocks(sector, header, 0)
+                if header[:4] == MAGIC and number(header, 4, 4) == self.lap_of(sector):
+                    found = sector
+                    farthest = step
         return found
 
     def untouched(self, sector: int) -> bool:
@@ -181,6 +185,8 @@ class Sectors:
         if self.read_header(sector):
             self.first[sector] = number(header, 8, 4)
             return number(header, 4, 4)
+        if header[:4] == MAGIC:
+            self._marked.append(sector)
         blank = b"\xff" * RECORDS_AT
         if header == blank or (header[:4] == MAGIC and header[READY_SIZE:] == blank[READY_SIZE:]):
             return 0

@@ -95,7 +95,7 @@ class Writer(Reader):
         """Sectors that failed may work by now: if there was none behind them, begins anew."""
         if self._exhausted:
             try:
-                farthest = self.farthest_begun()
+                farthest = self.farthest_begun(range(self.count))
             except OSError:
                 return
             if farthest < 0 or farthest == self._searched_from:  # that one fails for good
