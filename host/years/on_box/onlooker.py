@@ -11,6 +11,7 @@ from host.years.on_box.rules_model import IN_SERVICE, ON_HOLD, SEALED, Model
 STATE, WATERMARK = 61, 62
 LATE_WH = 2600  # of a session whose last register is an old one: 400 s at 22 kW
 GOOD = 0
+IDLE_MS = 1_200_000  # in which a box whose ledger takes nothing goes on, once nothing hinders it
 LAST = 32
 TAP_MS = 3000  # a tag held too long is no second tap
 
@@ -38,6 +39,7 @@ class Onlooker:
         self.interval_s = self.interval_most_s = 0  # by the configuration; of the running one
         self.last_now = 0
         self.halts = 0
+        self.hindered_at = 0  # when the ledger took something, or could not
         self._last = [None] * LAST  # steps, for whoever wants to know how it came to this
 
     def recent(self):
@@ -217,9 +219,19 @@ class Onlooker:
     def looks(self):
         """What can be seen from outside, when the box's tasks have had their turn."""
         if self.box is None or self.box.agent.halted:
+            self._hindered()
             return
+        self.hindered_at = self.site.at
         if self.must_be_broken & ~self.box.agent.state.seal_broken:
             raise Wrong("seals", "a seal was opened and is not broken")
+
+    def _hindered(self):
+        """A flash that takes nothing, or records that the operator has not, are a hindrance."""
+        box, site = self.box, self.site
+        if box is None or self.rig.flash.dead or box.ledger.acknowledged < self.next_sequence - 1:
+            self.hindered_at = site.at
+        elif site.at - self.hindered_at > IDLE_MS:
+            raise Wrong("goes on", "nothing hinders the ledger, and it takes nothing")
 
     def seal_opened(self, loop):
         """With or without power; counts while the box is in the subscriber's hands."""
