@@ -11,7 +11,7 @@ from host.years.on_box.rules_model import IN_SERVICE, ON_HOLD, SEALED, Model
 STATE, WATERMARK = 61, 62
 LATE_WH = 2600  # of a session whose last register is an old one: 400 s at 22 kW
 GOOD = 0
-IDLE_MS = 1_200_000  # in which a box whose ledger takes nothing goes on, once nothing hinders it
+IDLE_MS = 10_800_000  # a box whose ledger takes nothing goes on, once nothing hinders it
 LAST = 32
 TAP_MS = 3000  # a tag held too long is no second tap
 
