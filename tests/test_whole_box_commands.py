@@ -177,7 +177,9 @@ def test_lists_of_tags_come_over_the_air_and_blocking_ends_a_session(tmp_path):
         # what is blocked while the others go to their places stays behind the list
         scene.wait(lambda: scene.status["reader"]["blocks"] <= 1, 20, "blocked in their places")
         reply = orders.send("start", tag=mine.tag.hex())
-        assert reply["status"] == "Rejected" and "Blocked" in reply["info"]
+        if "no memory" in reply.get("info", ""):  # the box asks for it again
+            reply = orders.send("start", tag=mine.tag.hex())
+        assert reply["status"] == "Rejected" and "Blocked" in reply["info"], reply
         scene.wait(lambda: facts(scene, "TAG")[-1]["verdict"] == "Blocked", 10, "it is on record")
         accepted(orders.send("start", subscription=1, limit_ma=8000))
         scene.wait(lambda: charging(scene), 30, "charging by the operator's word")
