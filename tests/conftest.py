@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 import hypothesis
 import pytest
@@ -17,7 +18,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("wallbox")
 
-os.environ.pop("COLUMNS", None)  # a parallel worker's; output has the width of a pipe
+# Output looks as in a pipe, wherever the tests are started: COLUMNS is a parallel worker's, the
+# others switch colour on or off, or make a terminal of what is none.
+for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS",
+             "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS", "CI"):  # fmt: skip
+    os.environ.pop(name, None)
+
+# What is started behind a shell's "&" inherits that Ctrl-C is ignored, and its children with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["hw.bench.plugin"]
 
