@@ -7,9 +7,10 @@ when the command runs, so that `wallbox --help` answers at once.
 from __future__ import annotations
 
 import importlib
-import sys
 
 import typer
+
+from host.console import run_with_output
 
 JOBS = (
     "host.demo.command",
@@ -46,12 +47,8 @@ for _job in JOBS:
 
 
 def main() -> None:
-    """Entry of the console script. A reader that closes the pipe early is no error."""
-    try:
-        app()
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    """Entry of the console script."""
+    run_with_output(app)
 
 
 if __name__ == "__main__":

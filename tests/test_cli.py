@@ -20,6 +20,7 @@ def commands(command, path=()):
 
 
 ALL = dict(commands(typer.main.get_command(app)))
+BOARD = ["board", "wroom32"]
 LEAVES = [path for path, command in ALL.items() if not hasattr(command, "commands")]
 
 
@@ -55,6 +56,27 @@ def test_an_unknown_command_or_option():
     for arguments in (["chrage"], ["collect", "--prot", "1"], ["ledger", "show", "--last", "-1"]):
         done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 2 and "Error" in done.stderr
+
+
+def run_into(stdout, *words) -> tuple[int, str]:
+    command = [sys.executable, "-m", "host.cli", *words]
+    done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("words", [BOARD, [*BOARD, "--json"], ["--help"]])
+def test_a_reader_who_leaves_changes_no_exit_code(words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert run_into(writing, *words) == (0, "")
+    os.close(writing)
+
+
+@pytest.mark.parametrize("words", [BOARD, [*BOARD, "--json"]])
+def test_what_cannot_be_written_is_said_in_a_line(words):
+    with open("/dev/full", "wb") as full:
+        code, said = run_into(full, *words)
+    assert (code, said) == (4, "wallbox: standard output: No space left on device\n")
 
 
 def test_keys_are_made_private_and_never_printed(tmp_path):

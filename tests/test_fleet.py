@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,12 +185,27 @@ def test_the_command(mosquitto, tmp_path):
     assert CliRunner().invoke(app, [*few, "--drain", "0.5"]).exit_code == 5
     nobody = ["fleet", "--boxes", "2", "--duration", "1", "--drain", "0", "--keys", str(keys)]
     nobody += ["--broker", mosquitto.host, "--port", str(free_port())]
-    assert CliRunner().invoke(app, nobody).exit_code == 3
+    absent = CliRunner().invoke(app, nobody)
+    assert absent.exit_code == 3 and "cannot be entered: ECONNREFUSED" in absent.stderr
+    plain = CliRunner().invoke(app, [*few, "--drain", "0", "--tls", "--no-operator"])
+    assert plain.exit_code == 3 and "no TLS with it" in plain.stderr
     lost = CliRunner().invoke(app, [*few, "--keys", str(tmp_path / "no" / "keys")])
     assert lost.exit_code == 4 and "cannot be made" in lost.stderr
     path = tmp_path / "wallbox.psk"
     assert CliRunner().invoke(app, [*few, "--psk-file", str(path)]).exit_code == 0
     assert path.read_text().startswith("FLEET-000001:") and len(path.read_text()) == 5 * 78
+
+
+def test_ctrl_c_says_what_had_not_arrived_and_nothing_of_the_broker(mosquitto, tmp_path):
+    words = ["fleet", "--boxes", "20", "--duration", "600", "--speed", "900", "--json"]
+    words += ["--broker", mosquitto.host, "--port", str(mosquitto.port), "--keys", str(tmp_path)]
+    command = [sys.executable, "-m", "host.cli", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stderr and b"connected" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        told, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and b"stopped; " in said and b"broker" not in said
+    assert json.loads(told)["backlog"] == int(said.split()[-6])
 
 
 def test_the_status_has_each_member_that_a_box_has():

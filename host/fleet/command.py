@@ -25,6 +25,7 @@ from host.broker_options import (
     broker_settings,
 )
 from host.console import (
+    EXIT_INTERRUPTED,
     EXIT_REFUSED,
     EXIT_UNREACHABLE,
     EXIT_UNUSABLE,
@@ -100,7 +101,7 @@ def fleet_command(
 
     Exit code 0: all that was written has arrived. 2: wrong options. 3: no box could enter
     the broker. 4: key store, file or limit of this machine is unusable. 5: something had
-    not arrived when the time was over.
+    not arrived when the time was over. 130: stopped before all had arrived.
     """
     from host.fleet.fleet import Plan, TooFewDescriptors, allow_descriptors
     from host.fleet.life import DAY_S, RECORDS_A_DAY
@@ -159,9 +160,14 @@ def _run(plan: Plan, entrance: Entrance, settings: Any, as_json: bool) -> None:
         print(json.dumps(told))
     else:
         out.print(_table(told))
+    if stopped and not delivered:
+        fail(f"stopped; {told['backlog']} records were not acknowledged yet", EXIT_INTERRUPTED)
     if not fleet.tally.connected:
-        reason = "refuses" if fleet.tally.refused else "cannot be reached"
-        fail(f"the broker at {settings.name} {reason}; check --broker, --port, --user", 3)
+        reason = "refuses" if fleet.tally.refused else "cannot be entered"
+        fail(
+            f"the broker at {settings.name} {reason}: {fleet.trouble}; "
+            "check --broker, --port, --tls, --user", EXIT_UNREACHABLE,
+        )
     if not delivered:
         error.print(_reason(told), style="yellow", highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_REFUSED)
@@ -175,7 +181,8 @@ def _reason(told: dict[str, Any]) -> str:
         )
     return (
         f"{told['backlog']} records were not acknowledged; does a collector run at this broker, "
-        "with these keys?"
+        "with these keys, and a database that has not seen this fleet before? Else make a new "
+        "database, or another fleet with --prefix"
     )
 
 

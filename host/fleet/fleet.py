@@ -90,6 +90,7 @@ class Fleet:
         self._up_since: dict[int, float] = {}
         self.storms = 0
         self.up_at_end = 0
+        self.trouble = ""  # why the newest connection broke, in words
 
     def _make(self, index: int, config: dict[str, Any]) -> FleetBox:
         plan = self.plan
@@ -212,8 +213,8 @@ class Fleet:
         try:
             box.line.connect(int(now), self.entrance, context)
             self._watch(index)
-        except OSError:
-            self._broken(index, now)
+        except OSError as error:
+            self._broken(index, now, error)
 
     def _go(self, index: int, now: float, ready: bool) -> None:
         box = self.boxes[index]
@@ -225,7 +226,7 @@ class Fleet:
         except (OSError, LinkError) as error:
             if isinstance(error, LinkError) and error.args[0] == REFUSED:
                 self.tally.refused += 1
-            self._broken(index, now)
+            self._broken(index, now, error)
             return
         self._watch(index)
         if box.line.up and not was_up:
@@ -239,7 +240,8 @@ class Fleet:
             self.tally.entered.add(now - box.trying_since)
             box.trying_since = None
 
-    def _broken(self, index: int, now: float) -> None:
+    def _broken(self, index: int, now: float, error: Exception) -> None:
+        self.trouble = str(error.args[-1])
         self.tally.lost += self._up_since.get(index) is not None
         self._cut(index)
         self._schedule(index, now + self._backoff_ms(self.boxes[index]))

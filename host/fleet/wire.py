@@ -107,6 +107,8 @@ class Wire:
             except ssl.SSLWantWriteError:
                 self.wanted = WRITE
                 return False
+            except OSError as wrong:
+                raise OSError(wrong.errno, f"no TLS with it: {wrong.strerror}") from None
         self.ready, self.wanted = True, READ
         return True
 

@@ -22,7 +22,13 @@ from host.broker_options import (
     UserOption,
     broker_settings,
 )
-from host.console import EXIT_UNREACHABLE, EXIT_UNUSABLE, ColorOption, fail
+from host.console import (
+    EXIT_INTERRUPTED,
+    EXIT_UNREACHABLE,
+    EXIT_UNUSABLE,
+    ColorOption,
+    fail,
+)
 from host.keys import KeyStore, KeyStoreError
 from host.send import moment
 from host.send.message import MessageWrong
@@ -31,7 +37,6 @@ from host.send.order import Order
 if TYPE_CHECKING:
     from host.send.sender import Sender
 
-EXIT_INTERRUPTED = 130
 MINUTES_10_S = 600
 DAY_S = 86_400
 TIME_HELP = "ISO 8601 with a zone, or Danish time without one; also now, +2h, +1d12h."
