@@ -27,7 +27,7 @@ _PIPE_COLUMNS = 250  # a file or a pipe has no width to keep to
 
 def _console(stderr: bool) -> Console:
     """Honours NO_COLOR and COLUMNS; writes no colours into a file or a pipe."""
-    console = Console(stderr=stderr)
+    console = Console(stderr=stderr, emoji=False)  # 1:100: is a time here, and no picture
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_COLUMNS
     return console
@@ -80,7 +80,7 @@ def run_with_output(command: Callable[[], object]) -> None:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Output(before.fileno(), "w", closefd=False)),
             encoding=before.encoding,
-            errors=before.errors,
+            errors="replace",  # an arrow is worth no crash on a terminal of another time
             line_buffering=before.line_buffering or before.write_through,
         )
     try:

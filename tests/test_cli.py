@@ -10,6 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from host.cli import app
+from host.console import out
 
 
 def commands(command, path=()):
@@ -58,9 +59,12 @@ def test_an_unknown_command_or_option():
         assert done.exit_code == 2 and "Error" in done.stderr
 
 
-def run_into(stdout, *words) -> tuple[int, str]:
+def run_into(stdout, *words, encoding="utf-8") -> tuple[int, str]:
     command = [sys.executable, "-m", "host.cli", *words]
-    done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
     return done.returncode, done.stderr
 
 
@@ -77,6 +81,17 @@ def test_what_cannot_be_written_is_said_in_a_line(words):
     with open("/dev/full", "wb") as full:
         code, said = run_into(full, *words)
     assert (code, said) == (4, "wallbox: standard output: No space left on device\n")
+
+
+def test_output_that_knows_few_letters_breaks_nothing(tmp_path):
+    with open(tmp_path / "said", "wb") as said:
+        assert run_into(said, "fleet", "--help", encoding="ascii") == (0, "")
+    assert b"--prefix" in (tmp_path / "said").read_bytes()
+
+
+def test_a_time_between_colons_is_no_picture(capsys):
+    out.print("boot 1:100: :smile:")
+    assert capsys.readouterr().out == "boot 1:100: :smile:\n"
 
 
 def test_keys_are_made_private_and_never_printed(tmp_path):
