@@ -38,8 +38,8 @@ torture: $(READY) ## cut the ring's power CUTS=50000 times (SEED=7, LANE=micropy
 	@$(BIN)/python -m tests.torture --cuts $(CUTS) --lane $(LANE) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 sim: $(READY) ## play BOXES=4 boxes for YEARS=1 each in simulated time (SEED=7, ARGS="--workers 2")
-	@$(BIN)/python -m host.years --years $(YEARS) --boxes $(BOXES) --lane $(LANE) \
-		$(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/python -m host.years --years $(YEARS) --boxes $(BOXES) \
+		$(if $(filter-out file,$(origin LANE)),--lane $(LANE)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(READY) ## style and types: ruff, mypy over host/ and hw/, mypy with the ESP32 stubs over firmware/
 	@$(BIN)/ruff check .

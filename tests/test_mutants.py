@@ -5,8 +5,11 @@ A simulation that finds nothing proves nothing. `tests/mutants/` holds them as d
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from host.years import mutants_table
 from host.years.job import Job, play
 from host.years.mutants import BadMutant, Mutant, load
 from tests.interpreter import ROOT
@@ -46,3 +49,17 @@ def test_a_mutant_that_no_longer_fits_says_so():
 def test_a_directory_without_mutants_proves_nothing(tmp_path):
     with pytest.raises(BadMutant, match="no mutant in it"):
         load(tmp_path)
+
+
+def test_a_file_that_is_no_text_has_no_mutants(tmp_path):
+    (tmp_path / "photo.toml").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(BadMutant, match="photo"):
+        load(tmp_path)
+
+
+def test_a_mutant_that_ends_the_process_is_a_row_of_the_table(monkeypatch, capsys):
+    ends = replace(ALL[0], name="no Python", new="(")
+    monkeypatch.setattr(mutants_table, "load", lambda directory: [ends, ALL[0]])
+    assert mutants_table.all_found(ROOT, as_json=False)
+    said = capsys.readouterr().err
+    assert "no Python: ends SyntaxError" in said and "2 of 2" in said

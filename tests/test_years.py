@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from host.years import command, job, proof
+from host.years import command, failure, job, proof
 from host.years.job import DAY_MS, YEAR_MS, Job, Lane, Result, play
 from host.years.mutants import load
 from host.years.on_box import meter as meters
@@ -162,7 +162,8 @@ def test_what_did_not_hold_is_told_by_the_exit_code(monkeypatch, tmp_path):
 def test_the_log_of_a_failure_tells_how_to_play_it_again(tmp_path, capsys):
     mutant = next(one for one in load(MUTANTS) if one.name.startswith("power without"))
     failed = mutant.play()
-    saved = command.failed(failed, 0, tmp_path)
+    saved, stopped = failure.failed(failed, 0, tmp_path)
+    assert not stopped
     log = json.loads((tmp_path / f"seed-{mutant.seed}-box-{mutant.box}.json").read_text())
     assert saved["invariant"] == log["invariant"] == "rules"
     assert log["step"] == failed.told["steps"] and log["last"], "with the last steps before it"

@@ -84,3 +84,17 @@ def test_a_box_whose_process_dies_is_a_failure_and_the_others_are_played(monkeyp
     assert told["boxes"] == 1
     assert [(one["box"], one["invariant"]) for one in told["failures"]] == [(0, "ends")]
     assert "seed 5, box 0 ended by itself" in done.stderr
+
+
+def test_a_line_that_was_cut_off_does_not_swallow_the_next(log):
+    log.path.write_text('{"seed": 7, "bo')
+    log.note(Result(jobs(1)[0], dict(TOLD), 2.5))
+    log.note(Result(jobs(2)[1], dict(TOLD), 2.5))
+    assert list(log.done(jobs(3))) == [0, 1]
+    assert log.path.read_text().count("\n") == 3
+
+
+def test_a_file_that_is_no_text_is_no_log(tmp_path):
+    (tmp_path / "photo").write_bytes(b"\xff\xd8\xff\xe0")
+    done = CliRunner().invoke(app, ["sim", "--years", "0.003", "--log", str(tmp_path / "photo")])
+    assert done.exit_code == 4 and "no log of a run" in done.stderr, done.output

@@ -28,6 +28,9 @@ _TIMEOUT_S = 4 * 3600
 Plan = tuple[dict[str, Any], list[list[Any]]]
 
 
+_running: set[subprocess.Popen[bytes]] = set()
+
+
 class BoxDied(RuntimeError):
     """The process of a box ended by itself, or not at all; says how."""
 
@@ -96,25 +99,49 @@ def play(job: Job) -> Result:
             tree["records"] = str(stored)
         order.write_text(json.dumps(tree))
         try:
-            done = subprocess.run(
+            code, said = _run(
                 [*_command(job.lane), "-m", _MODULE, str(order)],
-                env=_environment(job),
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT_S,
-                check=False,
+                _environment(job),
             )
         except subprocess.TimeoutExpired:
             raise BoxDied(
                 f"box {job.number} was not done after {_TIMEOUT_S} s; play fewer years"
             ) from None
-        if done.returncode:
-            text = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
-            raise BoxDied(f"box {job.number} ended by itself:\n{text[-2000:]}")
-        told = json.loads(done.stdout.decode().splitlines()[-1])
+        if code:
+            how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            text = said.decode("utf-8", "replace").strip()[-2000:]
+            how += f":\n{text}" if text else ""
+            raise BoxDied(f"box {job.number} ended by itself {how}")
+        told = json.loads(said.decode().splitlines()[-1])
         records = _split(stored.read_bytes()) if stored else []
     return Result(job, told, time.monotonic() - began, records)
+
+
+def end_all() -> None:
+    """Ends the processes of all boxes that other threads play; they raise BoxDied there."""
+    for process in list(_running):
+        process.kill()
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[int, bytes]:
+    """Exit code, and what was said: errors only if there is one. Raises TimeoutExpired."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        _running.add(process)
+        try:
+            said, errors = process.communicate(timeout=_TIMEOUT_S)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _running.discard(process)
+    return process.returncode, said + errors if process.returncode else said
 
 
 def cpu_seconds() -> float:

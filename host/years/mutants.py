@@ -82,7 +82,7 @@ def load(directory: Path) -> list[Mutant]:
             for row in tree["mutant"]:
                 row["without"] = tuple(row.get("without", ()))
                 found.append(Mutant(**row))
-        except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise BadMutant(f"{path}: {error}") from None
     if not found:
         raise BadMutant(f"{directory}: no mutant in it; name a directory like tests/mutants")

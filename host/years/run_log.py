@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +16,41 @@ class RunLog:
     """Appends to `path`. A line counts for a job of the same seed, box, span and firmware."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        """Raises OSError."""
+        with path.open("a"):  # unusable: known before the first box is played
+            self.path = path
         self.firmware = core_hash(FIRMWARE / "lib" / "wallbox").hex()
 
     def note(self, result: Result) -> None:
         """Raises OSError."""
         told = {**self._names(result.job), "years": result.years}
         told |= {"seconds": round(result.seconds, 1), **result.told}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
+        with self.path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a crash has cut the last line off
+                    file.write(b"\n")
+            file.write(json.dumps(told).encode() + b"\n")
 
     def done(self, jobs: Sequence[Job]) -> dict[int, Result]:
-        """What of `jobs` is there already and held, by the number of the box. Raises OSError."""
-        if not self.path.exists():
-            return {}
+        """What of `jobs` is there already and held, by the number of the box. Raises OSError, RuntimeError."""
         wanted = {job.number: job for job in jobs}
         found: dict[int, Result] = {}
-        with self.path.open(encoding="utf-8") as file:
-            for line in file:
-                told = _read(line)
-                job = wanted.get(told.get("box", -1))
-                if job is None or told["wrong"] or any(
-                    told.get(name) != value for name, value in self._names(job).items()
-                ):
-                    continue
-                found[job.number] = Result(job, told, float(told["seconds"]))
+        for told in self._lines():
+            job = wanted.get(told.get("box", -1))
+            if job is None or told["wrong"] or any(
+                told.get(name) != value for name, value in self._names(job).items()
+            ):
+                continue
+            found[job.number] = Result(job, told, float(told["seconds"]))
         return found
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self.path.open(encoding="utf-8") as file:
+                yield from map(_read, file)
+        except UnicodeDecodeError:
+            raise RuntimeError(f"{self.path}: no log of a run; name one, or a new file") from None
 
     def _names(self, job: Job) -> dict[str, Any]:
         return {

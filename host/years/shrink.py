@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from host.years.job import Plan, Result, play
+from host.years.job import BoxDied, Plan, Result, play
+from host.years.proof import play_proved
 
 _RUNS_MOST = 400
 _AFTER_MS = 1000
@@ -24,19 +25,27 @@ class Shrinker:
         self._job = result.job
         self._best = result
         self._invariant = result.wrong[0]
+        self._play = play_proved if self._invariant == "verifier" else play
         self._until = time.monotonic() + seconds
         self._told = told
         self.runs = 0
+        self.stopped = False
 
     def shrink(self) -> Result:
-        """The smallest that was found. It has a plan of its own."""
+        """The smallest that was found, with a plan of its own. Ctrl-C ends it: `stopped`."""
+        try:
+            self._search()
+        except KeyboardInterrupt:
+            self.stopped = True
+        return self._best
+
+    def _search(self) -> None:
         self._cut_end()
         settings, entries = self._plan()
         for kind in sorted({str(entry[1]) for entry in entries}):
             self._try([entry for entry in self._plan()[1] if entry[1] != kind])
         self._halve()
         self._cut_beginning()
-        return self._best
 
     def _plan(self) -> Plan:
         return self._best.job.plan()
@@ -83,8 +92,8 @@ class Shrinker:
             self._job, made=(settings, entries), span_ms=span_ms or self._best.job.span_ms
         )
         try:
-            result = play(job)
-        except RuntimeError:
+            result = self._play(job)
+        except BoxDied:
             return False
         if result.wrong is None or result.wrong[0] != self._invariant:
             return False
