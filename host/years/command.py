@@ -82,7 +82,7 @@ def sim(
 
     Exit code 0: all held. 1: an invariant did not hold, the process of a box ended by itself, or
     a mutant was not found. 2: wrong options. 4: a file is unusable, or the interpreter is missing.
-    130: stopped with Ctrl-C.
+    130: stopped with Ctrl-C or SIGTERM.
     """
     unknown = set(without or ()) - set(plan.kinds())
     if unknown:

@@ -33,13 +33,18 @@ class RunLog:
             file.write(json.dumps(told).encode() + b"\n")
 
     def done(self, jobs: Sequence[Job]) -> dict[int, Result]:
-        """What of `jobs` is there already and held, by the number of the box. Raises OSError, RuntimeError."""
+        """What of `jobs` is there already and held, by the number of the box. Raises OSError.
+
+        RuntimeError: the file is no text.
+        """
         wanted = {job.number: job for job in jobs}
         found: dict[int, Result] = {}
         for told in self._lines():
             job = wanted.get(told.get("box", -1))
-            if job is None or told["wrong"] or any(
-                told.get(name) != value for name, value in self._names(job).items()
+            if (
+                job is None
+                or told["wrong"]
+                or any(told.get(name) != value for name, value in self._names(job).items())
             ):
                 continue
             found[job.number] = Result(job, told, float(told["seconds"]))
