@@ -14,6 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from host.console import EXIT_INTERRUPTED
 from host.years import command, job, proof, shrink
 from host.years.job import YEAR_MS, Job, Lane, Result
 from host.years.mutants import load
@@ -99,7 +100,7 @@ def test_sigterm_ends_the_boxes_and_removes_what_they_left(tmp_path):
         said, _ = process.communicate(timeout=60)  # an orphan would keep the pipe open, and go on
     finally:
         process.kill()
-    assert process.returncode == command.EXIT_STOPPED, said
+    assert process.returncode == EXIT_INTERRUPTED, said
     assert not list(tmp_path.glob("wallbox-sim-*"))
 
 

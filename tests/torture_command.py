@@ -30,12 +30,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from host.console import EXIT_UNUSABLE, error, fail, out
+from host.console import EXIT_INTERRUPTED, EXIT_UNUSABLE, error, fail, out
 from tests import torture
 from tests.interpreter import ROOT, Interpreter
 
 EXIT_BROKEN = 1
-EXIT_STOPPED = 130
 RUN_TIMEOUT_S = 600
 HEAP = "500wK"
 TEARS = ("nothing", "prefix", "scattered", "weak", "asleep", "nearly", "whole")
@@ -168,7 +167,7 @@ def run(
         stopped = True
     _summary(totals, time.monotonic() - began, first, lane, as_json)
     if stopped:
-        raise typer.Exit(EXIT_STOPPED)
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _progress() -> Progress:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from host.console import EXIT_UNUSABLE, ColorOption, error, fail, out
+from host.console import EXIT_INTERRUPTED, EXIT_UNUSABLE, ColorOption, error, fail, out
 from host.years.failure import failed, replay, say
 from host.years.job import BoxDied, Job, Lane, Result, end_all, play
 from host.years.on_box import plan
@@ -23,7 +23,6 @@ from host.years.run_log import RunLog
 from host.years.sums import Sums, print_figures
 
 EXIT_WRONG = 1
-EXIT_STOPPED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -156,7 +155,7 @@ def _play_all(
     else:
         print_figures(told)
     if stopped and not sums.failures:
-        raise typer.Exit(EXIT_STOPPED)
+        raise typer.Exit(EXIT_INTERRUPTED)
     return not sums.failures
 
 
