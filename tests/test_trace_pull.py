@@ -113,6 +113,18 @@ def test_a_changed_record_is_written_and_said(run, tmp_path):
     assert "wrong" in done.stdout and (tmp_path / "field.zip").exists()
 
 
+def test_a_key_store_that_is_refused_is_said_and_nothing_is_written(run, tmp_path):
+    (tmp_path / "flash.bin").write_bytes(flash_of(bench_of(3)))
+    said = run("trace", "pull", "flash.bin", "-o", "a.zip", "--keys", "typo", code=4).stderr
+    assert "typo: no such key store" in said
+    (tmp_path / "keys").mkdir(mode=0o700)
+    keys = KeyStore(tmp_path / "keys")
+    keys.create("WB-9", BENCH_KEY)
+    keys.path("WB-9").chmod(0o644)
+    said = run("trace", "pull", "flash.bin", "-o", "a.zip", code=4).stderr
+    assert "others may read this key" in said and not (tmp_path / "a.zip").exists()
+
+
 def test_over_mqtt_with_chunks_that_get_lost(run, tmp_path, mosquitto, keys, box):
     bench = bench_of(70)
     box.trace = bench.trace_image()

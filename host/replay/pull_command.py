@@ -109,12 +109,13 @@ def pull(
             log = joined(older, log)
         if not log.trace:
             raise NoLog(f"{box}: its trace is empty; pull it when the box has run")
+        checked = _checked(log, keys)
         write_log(output, log)
     except NoLog as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
     except OSError as wrong:
         fail(f"{output}: cannot be written: {wrong.strerror}; name another file", EXIT_UNUSABLE)
-    _tell(output, log, _checked(log, keys), as_json)
+    _tell(output, log, checked, as_json)
 
 
 def _sort_of(box: str) -> str:
@@ -189,14 +190,18 @@ def _by_broker(
 
 
 def _checked(log: FieldLog, keys: Path) -> Chained | None:
-    """None: the key is not at hand."""
-    from host.keys import KeyStore, KeyStoreError
+    """None: the key is not at hand. Ends the command if the key store is unusable."""
+    from host.keys import KeyStore, KeyStoreError, UnknownBox, valid_serial
     from host.replay.chained import LEDGER, TRACE, Chained, chained
 
+    if not valid_serial(log.origin.serial) or (keys == KEYS and not keys.exists()):
+        return None
     try:
         key = KeyStore(keys).load(log.origin.serial)
-    except KeyStoreError:
+    except UnknownBox:
         return None
+    except KeyStoreError as wrong:
+        fail(str(wrong), EXIT_UNUSABLE)
     trace = chained(key, log.trace, TRACE)
     ledger = chained(key, log.ledger, LEDGER)
     return Chained(trace.proved + ledger.proved, trace.wrong + ledger.wrong,
