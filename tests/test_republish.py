@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 from wallbox.core import decisions
 
@@ -14,6 +14,7 @@ from host.cli import app
 from host.collect.broker import BrokerSettings
 from host.collect.collector import Collector
 from host.collect.database import Database, quarantine, records
+from host.collect.intake import Intake
 from host.keys import KeyStore
 from host.replay.field_log import FieldLog, Origin, write_log
 from host.replay.publish import CannotPublish, moments, republish
@@ -163,3 +164,27 @@ def test_the_command(operator, tmp_path):
         app, ["ledger", "verify", str(operator.path), "--keys", str(operator.keys.directory)]
     )
     assert verified.exit_code == 0, verified.output
+
+
+FIFTH, SIXTH = log_of(6).ledger[4:]
+DAMAGED = {
+    "nothing": b"",
+    "two bytes": b"\1\2",
+    "zeros": bytes(len(FIFTH)),
+    "a flipped bit": FIFTH[:20] + bytes([FIFTH[20] ^ 4]) + FIFTH[21:],
+    "another record": SIXTH,
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED)
+def test_a_database_with_a_damaged_record_is_refused(tmp_path, data):
+    database = Database(tmp_path / "collector.db", create=True)
+    with database.writing() as connection:
+        Intake(connection, SERIAL, KEY).take(b"".join(log_of(6).ledger))
+        connection.execute(update(records).where(records.c.sequence == 5).values(data=data))
+    database.close()
+    (tmp_path / "keys").mkdir(mode=0o700)
+    KeyStore(tmp_path / "keys").create(SERIAL, KEY)
+    words = ["republish", str(database.path), "--box", SERIAL, "--keys", str(tmp_path / "keys")]
+    done = CliRunner().invoke(app, [*words, "--port", str(free_port())])
+    assert done.exit_code == 4 and f"record 5 of {SERIAL} is damaged" in done.stderr

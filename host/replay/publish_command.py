@@ -181,19 +181,19 @@ def _read(path: Path, box: str | None) -> FieldLog:
 
 
 def _from_database(path: Path, box: str | None) -> FieldLog:
-    from sqlalchemy import select
-
-    from host.collect.database import Database, DatabaseUnusable, records
+    from host.ledger.verify.rows import Unusable, opened, read_box
     from host.replay.field_log import FieldLog, Origin
 
     if box is None:
         raise typer.BadParameter(f"{path} is a database; add --box SERIAL")
     try:
-        database = Database(path)
-        with database.reading() as connection:
-            query = select(records.c.data).where(records.c.box == box).order_by(records.c.sequence)
-            found = list(connection.execute(query).scalars())
-        database.close()
-    except DatabaseUnusable as wrong:
+        with opened(path) as connection:
+            found = read_box(connection, box, lambda what, done, total: None)
+    except Unusable as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
-    return FieldLog(Origin(serial=box, source=str(path)), ledger=found)
+    spoilt = [one.position for one in found.damages]
+    spoilt += [one.position for one in found.stored if one.flips or one.position != one.sequence]
+    if spoilt:
+        fail(f"{path}: record {min(spoilt)} of {box} is damaged; look with `wallbox ledger verify`, "
+             "restore the file from a copy", EXIT_UNUSABLE)
+    return FieldLog(Origin(serial=box, source=str(path)), ledger=[one.data for one in found.stored])
