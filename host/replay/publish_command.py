@@ -194,6 +194,6 @@ def _from_database(path: Path, box: str | None) -> FieldLog:
     spoilt = [one.position for one in found.damages]
     spoilt += [one.position for one in found.stored if one.flips or one.position != one.sequence]
     if spoilt:
-        fail(f"{path}: record {min(spoilt)} of {box} is damaged; look with `wallbox ledger verify`, "
-             "restore the file from a copy", EXIT_UNUSABLE)
+        fail(f"{path}: record {min(spoilt)} of {box} is damaged; look with `wallbox ledger "
+             "verify`, restore the file from a copy", EXIT_UNUSABLE)
     return FieldLog(Origin(serial=box, source=str(path)), ledger=[one.data for one in found.stored])

@@ -209,6 +209,8 @@ def _checked(log: FieldLog, keys: Path) -> Chained | None:
 
 
 def _tell(output: Path, log: FieldLog, checked: Chained | None, as_json: bool) -> None:
+    from host.replay.said import contents
+
     if as_json:
         told = {
             "file": str(output), "serial": log.origin.serial, "records": len(log.trace),
@@ -216,9 +218,7 @@ def _tell(output: Path, log: FieldLog, checked: Chained | None, as_json: bool) -
         }  # fmt: skip
         print(json.dumps(told), flush=True)
     else:
-        also = f" and {len(log.ledger):,} of its ledger" if log.ledger else ""
-        out.print(f"{output}: {len(log.trace):,} records of {log.origin.serial or 'a box'}{also}",
-                  highlight=False, markup=False)
+        out.print(f"{output}: {contents(log)}", highlight=False, markup=False)
         words = "not verified: its key is not at hand"
         if checked:
             words = (f"verified: {checked.proved:,} macs are right, {checked.wrong} wrong, "
