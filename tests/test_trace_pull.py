@@ -98,6 +98,22 @@ def test_the_image_of_a_partition_with_the_serial_that_it_does_not_tell(run, tmp
     assert "macs are right, 0 wrong" in done.stdout
 
 
+def test_the_ledger_comes_if_it_is_asked_for_and_is_missed_if_it_is_not_there(run, tmp_path):
+    bench = bench_of(3)
+    bench.save(tmp_path / "log.zip")
+    (tmp_path / "flash.bin").write_bytes(flash_of(bench))
+    (tmp_path / "ring.bin").write_bytes(bench.trace_image())
+    for source in ("flash.bin", "log.zip"):
+        for words, held in (((), 0), (("--ledger",), len(bench.log().ledger))):
+            run("trace", "pull", source, "-o", f"{held} of {source}.zip", *words)
+            assert len(read_log(tmp_path / f"{held} of {source}.zip").ledger) == held
+    run("trace", "pull", "log.zip", "-o", "trace.zip")
+    for source in ("ring.bin", "trace.zip"):
+        said = run("trace", "pull", source, "-o", "no.zip", "--ledger", code=4).stderr
+        assert f"{source}: holds no ledger; name the image of the flash" in said
+        assert not (tmp_path / "no.zip").exists()
+
+
 def test_a_changed_record_is_written_and_said(run, tmp_path):
     bench = bench_of(5)
     log = bench.log()
@@ -170,6 +186,7 @@ def test_what_is_no_box_is_said(run, tmp_path):
     assert "no ring" in run("trace", "pull", "erased", "-o", "a.zip", code=4).stderr
     ledger = TracedBench().flash.image()[: 8 * 4096]
     (tmp_path / "ledger").write_bytes(ledger)
-    assert "trace is empty" in run("trace", "pull", "ledger", "-o", "a.zip", code=4).stderr
+    said = run("trace", "pull", "ledger", "-o", "a.zip", code=4).stderr
+    assert "ledger: this is the ledger, not the trace; name the trace" in said
     assert not (tmp_path / "a.zip").exists()
     assert run("trace", "pull", "box:/dev/no-port", "-o", "a.zip", code=3)
