@@ -155,6 +155,12 @@ def test_over_mqtt_with_chunks_that_get_lost(run, tmp_path, mosquitto, keys, box
     run("replay", "field.zip")
     said = run("trace", "pull", SERIAL, "-o", "b.zip", "--ledger", *options, code=2).stderr
     assert "the collector has the ledger" in said
+    asked = len(box.taken)
+    said = run("trace", "pull", SERIAL, "-o", "field.zip/b.zip", *options, code=4).stderr
+    assert "field.zip/b.zip: cannot be written" in said and len(box.taken) == asked, "said at once"
+    box.answers["trace"] = ("Rejected", "no memory")
+    run("trace", "pull", SERIAL, "-o", "b.zip", *options, code=5)
+    assert not list(tmp_path.glob("b.zip*")), "1 would say that it is written"
 
 
 def test_from_the_console_of_a_box_that_goes_on_working(run, tmp_path):
@@ -170,6 +176,11 @@ def test_from_the_console_of_a_box_that_goes_on_working(run, tmp_path):
             run("trace", "pull", world.box.usb, "-o", "field.zip", "--ledger", "--json").stdout
         )
         assert world.car.power_w > 0 and world.box.failure is None
+        (tmp_path / "others").mkdir(mode=0o700)
+        KeyStore(tmp_path / "others").create(world.serial, bytes(32))
+        words = ("trace", "pull", world.box.usb, "-o", "b.zip", "--keys", "others")
+        assert "the box refuses the login" in run(*words, code=5).stderr
+        assert "5: no answer in time, or the box refuses" in run("trace", "pull", "--help").stdout
     assert told["serial"] == world.serial and told["ledger_records"] > 3
     assert told["verified"]["wrong"] == 0 and told["verified"]["proved"] > 10
     found = json.loads(run("replay", "field.zip", "--on", "micropython", "--json").stdout)
@@ -182,6 +193,8 @@ def test_what_is_no_box_is_said(run, tmp_path):
     (tmp_path / "text").write_text("no flash")
     assert "no sectors" in run("trace", "pull", "text", "-o", "a.zip", code=4).stderr
     assert "no serial" in run("trace", "pull", "no/such", "-o", "a.zip", code=2).stderr
+    words = ("trace", "pull", "text", "-o", "a.zip", "--serial", "BAD SERIAL")
+    assert "'BAD SERIAL' is no serial" in run(*words, code=2).stderr
     (tmp_path / "erased").write_bytes(b"\xff" * 8192)
     assert "no ring" in run("trace", "pull", "erased", "-o", "a.zip", code=4).stderr
     ledger = TracedBench().flash.image()[: 8 * 4096]

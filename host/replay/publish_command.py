@@ -166,18 +166,23 @@ def _said(serial: str, outcome) -> str:  # type: ignore[no-untyped-def]
 def _read(path: Path, box: str | None) -> FieldLog:
     from host.replay.field_log import NoLog, read_log
 
+    if _is_database(path):
+        return _from_database(path, box)
     try:
-        with path.open("rb") as file:
-            database = file.read(len(_SQLITE)) == _SQLITE
-        if database:
-            return _from_database(path, box)
         log = read_log(path)
-    except (OSError, NoLog) as wrong:
-        text = str(wrong) if isinstance(wrong, NoLog) else f"{path}: cannot be read: {wrong}"
-        fail(text, EXIT_UNUSABLE)
+    except NoLog as wrong:
+        fail(str(wrong), EXIT_UNUSABLE)
     if box:
         log.origin = replace(log.origin, serial=box)
     return log
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:  # why, says who reads it as a log
+        return False
 
 
 def _from_database(path: Path, box: str | None) -> FieldLog:

@@ -21,7 +21,7 @@ from host.broker_options import (
     TlsOption,
     UserOption,
 )
-from host.console import EXIT_UNUSABLE, ColorOption, fail, out
+from host.console import EXIT_REFUSED, EXIT_UNUSABLE, ColorOption, fail, out
 from host.send.options import WaitOption
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from host.replay.field_log import FieldLog
 
 EXIT_WRONG = 1
-EXIT_NO_ANSWER = 5
 _SECTORS = 256
 _VALID_S = 600
 _PORT = "box:"
@@ -86,16 +85,21 @@ def pull(
     wallbox trace pull flash.bin -o field.zip
 
     Exit code 0: written. 1: written, but a mac is wrong. 2: wrong options. 3: box or broker cannot
-    be reached. 4: file or key store is unusable. 5: no answer in time.
+    be reached. 4: file or key store is unusable. 5: no answer in time, or the box refuses.
     """
+    from host.keys import valid_serial
+    from host.provisioning.files import try_writing
     from host.replay.field_log import NoLog, write_log
     from host.replay.field_log import join as joined
 
+    if serial is not None and not valid_serial(serial):
+        raise typer.BadParameter(f"--serial: {serial[:40]!r} is no serial")
     if output.exists() and not join:
         fail(f"{output}: exists; name another file, or add to it with --join", EXIT_UNUSABLE)
     older = _older(output) if join and output.exists() else None
     try:
         sort = _sort_of(box)
+        try_writing(output)  # a whole trace takes minutes
         if sort == "port":
             log = _by_console(box.removeprefix(_PORT), keys, ledger, as_json, no_color)
         elif sort == "file":
@@ -175,13 +179,18 @@ def _by_broker(
     from host.replay.field_log import Origin
     from host.replay.pull import from_rings, named
     from host.send.options import opened
+    from host.send.order import EXIT_BOX_REFUSED, EXIT_NO_ANSWER
     from host.send.trace import TraceParts
     from host.send.verbs_box import fetch
 
     parts = TraceParts(0, _SECTORS)
-    with opened(serial, _VALID_S, wait, None, as_json, no_color, broker, port, user, password_file,
-                tls, ca_file, certificate_file, key_file, keys) as order:
-        fetch(order, parts)
+    try:
+        with opened(serial, _VALID_S, wait, None, as_json, no_color, broker, port, user,
+                    password_file, tls, ca_file, certificate_file, key_file, keys) as order:
+            fetch(order, parts)
+    except typer.Exit as ended:  # 1 is here that the log is written
+        refused = ended.exit_code == EXIT_BOX_REFUSED
+        raise typer.Exit(EXIT_REFUSED if refused else ended.exit_code) from None
     if parts.holes():
         missing = sum(count for _, count in parts.holes())
         fail(f"{serial}: {missing} of {_SECTORS} sectors did not come; pull it again",
