@@ -8,6 +8,7 @@ golden_field.py [LOG]
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from host.replay.field_log import FieldLog, NoLog, read_log
 from host.replay.spread import Task, cores_in, play_all
 
 FOLDER = Path(__file__).with_name("golden")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.zip")  # a word, as logs.txt has them
 BYTES_MAX = 1 << 20  # what a tree of sources has room for
 
 
@@ -42,6 +44,9 @@ def kept(path: Path, folder: Path = FOLDER) -> list[str]:
 
 def add(source: Path, folder: Path = FOLDER) -> Path:
     """Raises NoLog, also for a log that is not for everybody's eyes."""
+    if not NAME.fullmatch(source.name):
+        raise NoLog(f"{source}: its name must be letters, digits, ., - and _, and end in .zip; "
+                    "name the log otherwise")
     log = read_log(source)
     if not log.origin.anonymised:
         raise NoLog(f"{source}: names a box and its people; make another one of it with "

@@ -1,6 +1,7 @@
 """A log for others: nobody is named in it, and it replays as the one it was made of."""
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ from wallbox.core import decisions
 
 from host.cli import app
 from host.replay import cores
-from host.replay.anonymise import rechained
+from host.replay.anonymise import Rules, rechained
+from host.replay.anonymise import anonymise as anonymised
 from host.replay.chained import LEDGER, TRACE, chained
 from host.replay.field_log import read_log, write_log
 from host.replay.rekey import Rekey
@@ -189,6 +191,27 @@ def test_what_nobody_can_read_is_blanked(folder, field):
     for secret in SECRETS.values():
         assert secret not in bytes_of(folder / "foreign-shared.zip")
     assert not replayed(folder / "foreign-shared.zip").differences
+
+
+@pytest.mark.parametrize("serial", ("", "B", "WB", SERIAL))
+def test_a_name_tells_nothing_of_the_serial_not_even_its_length(folder, field, serial):
+    log = read_log(field)
+    other = replace(log, trace=log.trace[1:])
+    rules = {cores.of_tree().hash: Rules(cores.of_tree().load(), cores.of_tree().layout)}
+    names = []
+    for one in (log, log, other):
+        one.origin = replace(one.origin, serial=serial)
+        names.append(anonymised(one, rules, SECRET, KEY).origin.serial)
+    assert all(re.fullmatch(r"ANON-[0-9A-F]{8}", name) for name in names)
+    assert names[0] == names[1] != anonymised(log, rules, SECRET[::-1], KEY).origin.serial
+    assert (names[2] == names[0]) == bool(serial), "two without a serial are not one box"
+
+
+def test_a_ledger_alone_is_counted(folder, field):
+    write_log(folder / "ledger.zip", replace(read_log(field), trace=[]))
+    said = anonymise(folder / "ledger.zip", "-o", folder / "ledger-shared.zip").stdout
+    count = len(read_log(folder / "ledger-shared.zip").ledger)
+    assert count > 5 and f"{count} records of the ledger of ANON-" in said
 
 
 def test_it_never_overwrites(field, shared):

@@ -45,6 +45,19 @@ def test_only_what_is_anonymous_and_readable_for_long_is_added(tmp_path):
         golden_field.add(LOGS[0], folder)
 
 
+@pytest.mark.parametrize("name", ("noext", "with space.zip", ".zip", "-x.zip", "a.ZIP", "a.zip\n"))
+def test_a_log_is_added_by_a_name_under_which_it_is_played(tmp_path, name):
+    folder = tmp_path / "golden"
+    folder.mkdir()
+    shutil.copy(LOGS[0], tmp_path / name)
+    with pytest.raises(NoLog, match="name the log otherwise"):
+        golden_field.add(tmp_path / name, folder)
+    assert not list(folder.iterdir())
+    shutil.copy(LOGS[0], tmp_path / "a_b-2.c.zip")
+    added = golden_field.add(tmp_path / "a_b-2.c.zip", folder)
+    assert golden_field.logs(folder) == [added]
+
+
 def test_renewing_tells_what_changed(tmp_path, capsys):
     shutil.copy(LOGS[0], tmp_path)
     golden_field.renew(tmp_path)

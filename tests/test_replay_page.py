@@ -10,14 +10,14 @@ from host.cli import app
 from host.replay import cores
 from host.replay.field_log import read_log
 from tests.replay_story import charging_story
+from tests.test_trace_pull import flash_of
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "replay.md").read_text()
 
 
 def test_the_examples_of_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    bench = charging_story()
-    (tmp_path / "flash.bin").write_bytes(bench.trace_image())
+    (tmp_path / "flash.bin").write_bytes(flash_of(charging_story(sectors=256)))
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     commands = [shlex.split(line) for line in block.splitlines()]
     assert len(commands) >= 7
@@ -29,6 +29,7 @@ def test_the_examples_of_the_page(tmp_path, monkeypatch):
         done = CliRunner(env={"COLUMNS": "250"}).invoke(app, words[1:])
         assert done.exit_code == 0, f"{' '.join(words)}: {done.output}{done.stderr}"
         shown.append(done.stdout)
+    assert "records of the ledger of WB-9" in shown[0]
     assert "agree" in shown[1] and "micropython agree" in shown[2]
     assert "0 of them otherwise" in shown[3]
     assert "Charging, Charging" in shown[4] and "Bilen kan" in shown[5]

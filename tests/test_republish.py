@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 from wallbox.core import decisions
 
@@ -14,7 +14,9 @@ from host.cli import app
 from host.collect.broker import BrokerSettings
 from host.collect.collector import Collector
 from host.collect.database import Database, quarantine, records
+from host.collect.intake import Intake
 from host.keys import KeyStore
+from host.replay.command import place_of
 from host.replay.field_log import FieldLog, Origin, write_log
 from host.replay.publish import CannotPublish, moments, republish
 from hw.sim.ports import free_port
@@ -104,6 +106,7 @@ def test_what_is_missing_is_told(operator):
     del log.ledger[30]
     outcome = republish(log, operator.settings, KEY, wait_s=3)
     assert not outcome.complete and outcome.acknowledged == 30
+    assert outcome.records_per_s == 30 / outcome.lasted_s, "those that were acknowledged"
 
 
 def test_a_broker_that_goes_away_meanwhile(operator, mosquitto):
@@ -157,9 +160,50 @@ def test_the_command(operator, tmp_path):
     assert CliRunner().invoke(app, ["republish", str(path), "--speed", "fast"]).exit_code == 2
     for wrong in (["--publish", "localhost", "--rev", "HEAD"], ["--speed", "60x"]):
         assert CliRunner().invoke(app, ["replay", str(path), *wrong]).exit_code == 2
-    no_keys = CliRunner().invoke(app, ["replay", str(path), "--publish", "::1"])
-    assert no_keys.exit_code == 4, "an address of IPv6 has no port in it"
+    for address in ("::1", "[::1]", "[::1]:1883"):
+        no_keys = CliRunner().invoke(app, ["replay", str(path), "--publish", address])
+        assert no_keys.exit_code == 4 and "no such key store" in no_keys.stderr
     verified = CliRunner().invoke(
         app, ["ledger", "verify", str(operator.path), "--keys", str(operator.keys.directory)]
     )
     assert verified.exit_code == 0, verified.output
+
+
+def test_a_broker_with_and_without_its_port():
+    places = {
+        "localhost": ("localhost", ""), "localhost:1883": ("localhost", "1883"),
+        "::1": ("::1", ""), "[::1]": ("::1", ""), "[::1]:1883": ("::1", "1883"),
+        "fe80::1:1883": ("fe80::1:1883", ""), "127.0.0.1:x": ("127.0.0.1", "x"),
+    }  # fmt: skip
+    assert {text: place_of(text) for text in places} == places
+
+
+def test_what_cannot_be_read_is_said_as_elsewhere(tmp_path):
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "no", "No such file or directory")):
+        done = CliRunner().invoke(app, ["republish", str(path)])
+        assert done.exit_code == 4
+        assert done.stderr == f"wallbox: {path}: cannot be read: {why}; name another file\n"
+
+
+FIFTH, SIXTH = log_of(6).ledger[4:]
+DAMAGED = {
+    "nothing": b"",
+    "two bytes": b"\1\2",
+    "zeros": bytes(len(FIFTH)),
+    "a flipped bit": FIFTH[:20] + bytes([FIFTH[20] ^ 4]) + FIFTH[21:],
+    "another record": SIXTH,
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED)
+def test_a_database_with_a_damaged_record_is_refused(tmp_path, data):
+    database = Database(tmp_path / "collector.db", create=True)
+    with database.writing() as connection:
+        Intake(connection, SERIAL, KEY).take(b"".join(log_of(6).ledger))
+        connection.execute(update(records).where(records.c.sequence == 5).values(data=data))
+    database.close()
+    (tmp_path / "keys").mkdir(mode=0o700)
+    KeyStore(tmp_path / "keys").create(SERIAL, KEY)
+    words = ["republish", str(database.path), "--box", SERIAL, "--keys", str(tmp_path / "keys")]
+    done = CliRunner().invoke(app, [*words, "--port", str(free_port())])
+    assert done.exit_code == 4 and f"record 5 of {SERIAL} is damaged" in done.stderr

@@ -94,7 +94,24 @@ def test_the_image_of_a_partition_with_the_serial_that_it_does_not_tell(run, tmp
     (tmp_path / "keys").mkdir(mode=0o700)
     KeyStore(tmp_path / "keys").create("WB-9", BENCH_KEY)
     done = run("trace", "pull", "ring.bin", "-o", "field.zip", "--serial", "WB-9")
-    assert "records of WB-9" in done.stdout and "macs are right, 0 wrong" in done.stdout
+    assert "records of the trace of WB-9" in done.stdout
+    assert "macs are right, 0 wrong" in done.stdout
+
+
+def test_the_ledger_comes_if_it_is_asked_for_and_is_missed_if_it_is_not_there(run, tmp_path):
+    bench = bench_of(3)
+    bench.save(tmp_path / "log.zip")
+    (tmp_path / "flash.bin").write_bytes(flash_of(bench))
+    (tmp_path / "ring.bin").write_bytes(bench.trace_image())
+    for source in ("flash.bin", "log.zip"):
+        for words, held in (((), 0), (("--ledger",), len(bench.log().ledger))):
+            run("trace", "pull", source, "-o", f"{held} of {source}.zip", *words)
+            assert len(read_log(tmp_path / f"{held} of {source}.zip").ledger) == held
+    run("trace", "pull", "log.zip", "-o", "trace.zip")
+    for source in ("ring.bin", "trace.zip"):
+        said = run("trace", "pull", source, "-o", "no.zip", "--ledger", code=4).stderr
+        assert f"{source}: holds no ledger; name the image of the flash" in said
+        assert not (tmp_path / "no.zip").exists()
 
 
 def test_a_changed_record_is_written_and_said(run, tmp_path):
@@ -113,6 +130,18 @@ def test_a_changed_record_is_written_and_said(run, tmp_path):
     assert "wrong" in done.stdout and (tmp_path / "field.zip").exists()
 
 
+def test_a_key_store_that_is_refused_is_said_and_nothing_is_written(run, tmp_path):
+    (tmp_path / "flash.bin").write_bytes(flash_of(bench_of(3)))
+    said = run("trace", "pull", "flash.bin", "-o", "a.zip", "--keys", "typo", code=4).stderr
+    assert "typo: no such key store" in said
+    (tmp_path / "keys").mkdir(mode=0o700)
+    keys = KeyStore(tmp_path / "keys")
+    keys.create("WB-9", BENCH_KEY)
+    keys.path("WB-9").chmod(0o644)
+    said = run("trace", "pull", "flash.bin", "-o", "a.zip", code=4).stderr
+    assert "others may read this key" in said and not (tmp_path / "a.zip").exists()
+
+
 def test_over_mqtt_with_chunks_that_get_lost(run, tmp_path, mosquitto, keys, box):
     bench = bench_of(70)
     box.trace = bench.trace_image()
@@ -126,6 +155,12 @@ def test_over_mqtt_with_chunks_that_get_lost(run, tmp_path, mosquitto, keys, box
     run("replay", "field.zip")
     said = run("trace", "pull", SERIAL, "-o", "b.zip", "--ledger", *options, code=2).stderr
     assert "the collector has the ledger" in said
+    asked = len(box.taken)
+    said = run("trace", "pull", SERIAL, "-o", "field.zip/b.zip", *options, code=4).stderr
+    assert "field.zip/b.zip: cannot be written" in said and len(box.taken) == asked, "said at once"
+    box.answers["trace"] = ("Rejected", "no memory")
+    run("trace", "pull", SERIAL, "-o", "b.zip", *options, code=5)
+    assert not list(tmp_path.glob("b.zip*")), "1 would say that it is written"
 
 
 def test_from_the_console_of_a_box_that_goes_on_working(run, tmp_path):
@@ -141,6 +176,11 @@ def test_from_the_console_of_a_box_that_goes_on_working(run, tmp_path):
             run("trace", "pull", world.box.usb, "-o", "field.zip", "--ledger", "--json").stdout
         )
         assert world.car.power_w > 0 and world.box.failure is None
+        (tmp_path / "others").mkdir(mode=0o700)
+        KeyStore(tmp_path / "others").create(world.serial, bytes(32))
+        words = ("trace", "pull", world.box.usb, "-o", "b.zip", "--keys", "others")
+        assert "the box refuses the login" in run(*words, code=5).stderr
+        assert "5: no answer in time, or the box refuses" in run("trace", "pull", "--help").stdout
     assert told["serial"] == world.serial and told["ledger_records"] > 3
     assert told["verified"]["wrong"] == 0 and told["verified"]["proved"] > 10
     found = json.loads(run("replay", "field.zip", "--on", "micropython", "--json").stdout)
@@ -153,10 +193,13 @@ def test_what_is_no_box_is_said(run, tmp_path):
     (tmp_path / "text").write_text("no flash")
     assert "no sectors" in run("trace", "pull", "text", "-o", "a.zip", code=4).stderr
     assert "no serial" in run("trace", "pull", "no/such", "-o", "a.zip", code=2).stderr
+    words = ("trace", "pull", "text", "-o", "a.zip", "--serial", "BAD SERIAL")
+    assert "'BAD SERIAL' is no serial" in run(*words, code=2).stderr
     (tmp_path / "erased").write_bytes(b"\xff" * 8192)
     assert "no ring" in run("trace", "pull", "erased", "-o", "a.zip", code=4).stderr
     ledger = TracedBench().flash.image()[: 8 * 4096]
     (tmp_path / "ledger").write_bytes(ledger)
-    assert "trace is empty" in run("trace", "pull", "ledger", "-o", "a.zip", code=4).stderr
+    said = run("trace", "pull", "ledger", "-o", "a.zip", code=4).stderr
+    assert "ledger: this is the ledger, not the trace; name the trace" in said
     assert not (tmp_path / "a.zip").exists()
     assert run("trace", "pull", "box:/dev/no-port", "-o", "a.zip", code=3)

@@ -11,9 +11,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
 
     Raises OSError.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    part, descriptor = _open_part(path, mode)
     with open(descriptor, "wb") as file:
         file.write(data)
         file.flush()
@@ -25,3 +23,16 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def try_writing(path: Path) -> None:
+    """Raises the OSError that `write_whole` would, before the work whose result is written."""
+    part, descriptor = _open_part(path, 0o600)
+    os.close(descriptor)
+    part.unlink()
+
+
+def _open_part(path: Path, mode: int) -> tuple[Path, int]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    return part, os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)

@@ -45,13 +45,15 @@ class Rules:
 def anonymise(log: FieldLog, rules: Mapping[bytes, Rules], secret: bytes, key: bytes) -> FieldLog:
     """rules: by the hash of the cores in the log, each of which must be there.
 
-    key: what the macs of the new log are made with.
+    key: what the macs of the new log are made with. A box that the log does not name is known by
+    the first record alone: another log of it has another name, unless it begins there too.
     """
     anonymiser = _Anonymiser(log, rules, Rekey(secret))
     trace = anonymiser.trace()
     ledger = [anonymiser.fact(record) for record in log.ledger]
-    serial = Rekey(secret).data("serial", log.origin.serial.encode() or b"?").hex()[:8].upper()
-    origin = Origin(f"ANON-{serial}", "anonymised", "", log.origin.firmware, True)
+    who = log.origin.serial.encode() or (log.trace or log.ledger or [b""])[0]
+    serial = f"ANON-{Rekey(secret).name('serial', who)}"
+    origin = Origin(serial, "anonymised", "", log.origin.firmware, True)
     return FieldLog(
         origin, rechained(trace, key, TRACE), rechained(ledger, key, LEDGER), dict(log.layouts)
     )

@@ -57,6 +57,7 @@ def anonymise(
     """
     from host.replay.anonymise import anonymise as anonymised
     from host.replay.field_log import NoLog, read_log, write_log
+    from host.replay.said import contents
 
     if output.exists():
         fail(f"{output}: exists; name another file", EXIT_UNUSABLE)
@@ -75,8 +76,7 @@ def anonymise(
         print(json.dumps({"file": str(output), "serial": new.origin.serial,
                           "records": len(new.trace), "ledger_records": len(new.ledger)}))
     else:
-        out.print(f"{output}: {len(new.trace):,} records of {new.origin.serial}", highlight=False,
-                  markup=False)
+        out.print(f"{output}: {contents(new)}", highlight=False, markup=False)
 
 
 def _secret(path: Path | None) -> bytes:

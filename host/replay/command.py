@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from host.replay.survey import Survey
 
 EXIT_DIFFERS = 1
+_PLACE = re.compile(r"(?:\[([^\]]+)\]|([^:]+))(?::([^:]*))?")
 CPYTHON, MICROPYTHON = "cpython", "micropython"
 
 LogArgument = Annotated[
@@ -130,14 +132,18 @@ def _publish(log: Path, broker: str, speed: str, as_json: bool) -> None:
     """`wallbox republish`, with its options from the environment."""
     from host.replay.publish_command import republish_command
 
-    host, _, port = broker.rpartition(":")
-    if not host or ":" in host:  # no port, or an address of IPv6
-        host, port = broker, ""
+    host, port = place_of(broker)
     words = [str(log), "--broker", host, "--speed", speed]
     words += ["--port", port] if port else []
     once = typer.Typer(add_completion=False)
     once.command("republish")(republish_command)
     once([*words, "--json"] if as_json else words, prog_name="wallbox republish")
+
+
+def place_of(broker: str) -> tuple[str, str]:
+    """Host and port, "" if it has none; an address of IPv6 stands in brackets before a port."""
+    found = _PLACE.fullmatch(broker)
+    return (found[1] or found[2], found[3] or "") if found else (broker, "")
 
 
 def opened(path: Path) -> tuple[FieldLog, Survey]:

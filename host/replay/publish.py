@@ -31,11 +31,12 @@ class CannotPublish(Exception):
 
 @dataclass
 class Outcome:
-    """What came of it. `acknowledged`: the operator's last word; `last`: the log's last record."""
+    """What came of it. `acknowledged`: the operator's last word; `first`, `last`: of the log."""
 
     records: int
+    first: int
     last: int
-    acknowledged: int = 0
+    acknowledged: int
     sent: int = 0  # messages
     resent: int = 0
     connections: int = 0
@@ -47,7 +48,9 @@ class Outcome:
 
     @property
     def records_per_s(self) -> float:
-        return self.records / self.lasted_s if self.lasted_s else 0.0
+        """Acknowledged ones."""
+        done = min(self.acknowledged, self.last) + 1 - self.first
+        return done / self.lasted_s if self.lasted_s else 0.0
 
 
 Progress = Callable[[int, int], None]  # records released, acknowledged
@@ -129,7 +132,7 @@ class _Player:
         first, last = (int.from_bytes(log.ledger[at][2:6], "little") for at in (0, -1))
         self.ledger = LogLedger(key, first - 1)
         self.serial, self.first = log.origin.serial, first
-        self.outcome = Outcome(len(log.ledger), last, first - 1)
+        self.outcome = Outcome(len(log.ledger), first, last, first - 1)
         config: dict[str, object] = {"serial": self.serial, "packed": packed}
         if broker.user is not None:
             config |= {"user": broker.user, "password": broker.password}

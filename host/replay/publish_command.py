@@ -166,34 +166,39 @@ def _said(serial: str, outcome) -> str:  # type: ignore[no-untyped-def]
 def _read(path: Path, box: str | None) -> FieldLog:
     from host.replay.field_log import NoLog, read_log
 
+    if _is_database(path):
+        return _from_database(path, box)
     try:
-        with path.open("rb") as file:
-            database = file.read(len(_SQLITE)) == _SQLITE
-        if database:
-            return _from_database(path, box)
         log = read_log(path)
-    except (OSError, NoLog) as wrong:
-        text = str(wrong) if isinstance(wrong, NoLog) else f"{path}: cannot be read: {wrong}"
-        fail(text, EXIT_UNUSABLE)
+    except NoLog as wrong:
+        fail(str(wrong), EXIT_UNUSABLE)
     if box:
         log.origin = replace(log.origin, serial=box)
     return log
 
 
-def _from_database(path: Path, box: str | None) -> FieldLog:
-    from sqlalchemy import select
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:  # why, says who reads it as a log
+        return False
 
-    from host.collect.database import Database, DatabaseUnusable, records
+
+def _from_database(path: Path, box: str | None) -> FieldLog:
+    from host.ledger.verify.rows import Unusable, opened, read_box
     from host.replay.field_log import FieldLog, Origin
 
     if box is None:
         raise typer.BadParameter(f"{path} is a database; add --box SERIAL")
     try:
-        database = Database(path)
-        with database.reading() as connection:
-            query = select(records.c.data).where(records.c.box == box).order_by(records.c.sequence)
-            found = list(connection.execute(query).scalars())
-        database.close()
-    except DatabaseUnusable as wrong:
+        with opened(path) as connection:
+            found = read_box(connection, box, lambda what, done, total: None)
+    except Unusable as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
-    return FieldLog(Origin(serial=box, source=str(path)), ledger=found)
+    spoilt = [one.position for one in found.damages]
+    spoilt += [one.position for one in found.stored if one.flips or one.position != one.sequence]
+    if spoilt:
+        fail(f"{path}: record {min(spoilt)} of {box} is damaged; look with `wallbox ledger "
+             "verify`, restore the file from a copy", EXIT_UNUSABLE)
+    return FieldLog(Origin(serial=box, source=str(path)), ledger=[one.data for one in found.stored])

@@ -15,7 +15,10 @@ FLASH_BYTES_MAX = 32 << 20
 
 
 def from_file(path: Path, ledger: bool) -> FieldLog:
-    """The image of a whole flash, of a partition, or a log. Raises NoLog."""
+    """The image of a whole flash, of a partition, or a log; `ledger`: with what it has of it.
+
+    Raises NoLog, also if the ledger is wanted and not there.
+    """
     try:
         size = path.stat().st_size
         image = path.read_bytes() if size <= FLASH_BYTES_MAX else b""
@@ -23,21 +26,31 @@ def from_file(path: Path, ledger: bool) -> FieldLog:
         raise NoLog(f"{path}: cannot be read: {error.strerror}; name another file") from None
     parts = {name: partition_of(image, name) for name in ("trace", "ledger")}
     if parts["trace"] is None:
-        return read_log(path)
-    rings = {name: image[at : at + length] for name, found in parts.items() if found
-             for at, length in [found]}
-    serial = _serial(image)
-    return from_rings(Origin(serial, str(path)), rings["trace"], rings["ledger"] if ledger else b"")
+        log = _of_trace(read_log(path), str(path))
+    else:
+        rings = {name: image[at : at + length] for name, found in parts.items() if found
+                 for at, length in [found]}
+        origin = Origin(_serial(image), str(path))
+        log = from_rings(origin, rings["trace"], rings.get("ledger", b"") if ledger else b"")
+    if not ledger:
+        log.ledger = []
+    elif not log.ledger:
+        raise NoLog(f"{path}: holds no ledger; name the image of the flash, or leave --ledger out")
+    return log
 
 
 def from_rings(origin: Origin, trace: bytes, ledger: bytes = b"") -> FieldLog:
     """A log of sectors as they lie in flash; an erased ledger is none. Raises NoLog."""
-    log = from_ring(trace, origin)
-    if log.ledger:
-        raise NoLog(f"{origin.source}: this is the ledger, not the trace; name the trace")
+    log = _of_trace(from_ring(trace, origin), origin.source)
     if ledger.strip(b"\xff"):
         log.ledger = from_ring(ledger, origin).ledger
     return known(log)
+
+
+def _of_trace(log: FieldLog, source: str) -> FieldLog:
+    if log.ledger and not log.trace:
+        raise NoLog(f"{source}: this is the ledger, not the trace; name the trace")
+    return log
 
 
 def known(log: FieldLog) -> FieldLog:

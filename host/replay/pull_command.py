@@ -21,7 +21,7 @@ from host.broker_options import (
     TlsOption,
     UserOption,
 )
-from host.console import EXIT_UNUSABLE, ColorOption, fail, out
+from host.console import EXIT_REFUSED, EXIT_UNUSABLE, ColorOption, fail, out
 from host.send.options import WaitOption
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from host.replay.field_log import FieldLog
 
 EXIT_WRONG = 1
-EXIT_NO_ANSWER = 5
 _SECTORS = 256
 _VALID_S = 600
 _PORT = "box:"
@@ -86,16 +85,21 @@ def pull(
     wallbox trace pull flash.bin -o field.zip
 
     Exit code 0: written. 1: written, but a mac is wrong. 2: wrong options. 3: box or broker cannot
-    be reached. 4: file or key store is unusable. 5: no answer in time.
+    be reached. 4: file or key store is unusable. 5: no answer in time, or the box refuses.
     """
+    from host.keys import valid_serial
+    from host.provisioning.files import try_writing
     from host.replay.field_log import NoLog, write_log
     from host.replay.field_log import join as joined
 
+    if serial is not None and not valid_serial(serial):
+        raise typer.BadParameter(f"--serial: {serial[:40]!r} is no serial")
     if output.exists() and not join:
         fail(f"{output}: exists; name another file, or add to it with --join", EXIT_UNUSABLE)
     older = _older(output) if join and output.exists() else None
     try:
         sort = _sort_of(box)
+        try_writing(output)  # a whole trace takes minutes
         if sort == "port":
             log = _by_console(box.removeprefix(_PORT), keys, ledger, as_json, no_color)
         elif sort == "file":
@@ -109,12 +113,13 @@ def pull(
             log = joined(older, log)
         if not log.trace:
             raise NoLog(f"{box}: its trace is empty; pull it when the box has run")
+        checked = _checked(log, keys)
         write_log(output, log)
     except NoLog as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
     except OSError as wrong:
         fail(f"{output}: cannot be written: {wrong.strerror}; name another file", EXIT_UNUSABLE)
-    _tell(output, log, _checked(log, keys), as_json)
+    _tell(output, log, checked, as_json)
 
 
 def _sort_of(box: str) -> str:
@@ -174,13 +179,18 @@ def _by_broker(
     from host.replay.field_log import Origin
     from host.replay.pull import from_rings, named
     from host.send.options import opened
+    from host.send.order import EXIT_BOX_REFUSED, EXIT_NO_ANSWER
     from host.send.trace import TraceParts
     from host.send.verbs_box import fetch
 
     parts = TraceParts(0, _SECTORS)
-    with opened(serial, _VALID_S, wait, None, as_json, no_color, broker, port, user, password_file,
-                tls, ca_file, certificate_file, key_file, keys) as order:
-        fetch(order, parts)
+    try:
+        with opened(serial, _VALID_S, wait, None, as_json, no_color, broker, port, user,
+                    password_file, tls, ca_file, certificate_file, key_file, keys) as order:
+            fetch(order, parts)
+    except typer.Exit as ended:  # 1 is here that the log is written
+        refused = ended.exit_code == EXIT_BOX_REFUSED
+        raise typer.Exit(EXIT_REFUSED if refused else ended.exit_code) from None
     if parts.holes():
         missing = sum(count for _, count in parts.holes())
         fail(f"{serial}: {missing} of {_SECTORS} sectors did not come; pull it again",
@@ -189,14 +199,18 @@ def _by_broker(
 
 
 def _checked(log: FieldLog, keys: Path) -> Chained | None:
-    """None: the key is not at hand."""
-    from host.keys import KeyStore, KeyStoreError
+    """None: the key is not at hand. Ends the command if the key store is unusable."""
+    from host.keys import KeyStore, KeyStoreError, UnknownBox, valid_serial
     from host.replay.chained import LEDGER, TRACE, Chained, chained
 
+    if not valid_serial(log.origin.serial) or (keys == KEYS and not keys.exists()):
+        return None
     try:
         key = KeyStore(keys).load(log.origin.serial)
-    except KeyStoreError:
+    except UnknownBox:
         return None
+    except KeyStoreError as wrong:
+        fail(str(wrong), EXIT_UNUSABLE)
     trace = chained(key, log.trace, TRACE)
     ledger = chained(key, log.ledger, LEDGER)
     return Chained(trace.proved + ledger.proved, trace.wrong + ledger.wrong,
@@ -204,6 +218,8 @@ def _checked(log: FieldLog, keys: Path) -> Chained | None:
 
 
 def _tell(output: Path, log: FieldLog, checked: Chained | None, as_json: bool) -> None:
+    from host.replay.said import contents
+
     if as_json:
         told = {
             "file": str(output), "serial": log.origin.serial, "records": len(log.trace),
@@ -211,9 +227,7 @@ def _tell(output: Path, log: FieldLog, checked: Chained | None, as_json: bool) -
         }  # fmt: skip
         print(json.dumps(told), flush=True)
     else:
-        also = f" and {len(log.ledger):,} of its ledger" if log.ledger else ""
-        out.print(f"{output}: {len(log.trace):,} records of {log.origin.serial or 'a box'}{also}",
-                  highlight=False, markup=False)
+        out.print(f"{output}: {contents(log)}", highlight=False, markup=False)
         words = "not verified: its key is not at hand"
         if checked:
             words = (f"verified: {checked.proved:,} macs are right, {checked.wrong} wrong, "

@@ -25,6 +25,10 @@ class Rekey:
         self._meters: dict[int, int] = {}
         self._taken: dict[str, dict[int, int]] = {}
 
+    def name(self, sort: str, value: bytes) -> str:
+        """Eight hex digits, however long or short the value is."""
+        return self._hash(sort, value).hex()[:8].upper()
+
     def data(self, sort: str, value: bytes) -> bytes:
         """As many bytes."""
         if not any(value):

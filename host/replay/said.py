@@ -6,10 +6,18 @@ import time
 from types import ModuleType
 from typing import Any
 
+from host.replay.field_log import FieldLog
 from host.replay.segments import Entry
 
 Decision = tuple[Any, ...]
 _LEVELS = ("CONTACTOR", "PILOT_DUTY", "LAMP", "METER_WANTED", "METER_ACCEPTED", "SEALS_RESET")
+
+
+def contents(log: FieldLog) -> str:
+    """How much a log holds, and of whom."""
+    rings = (("trace", log.trace), ("ledger", log.ledger))
+    held = [f"{len(records):,} records of the {name}" for name, records in rings if records]
+    return f"{' and '.join(held) or 'no records'} of {log.origin.serial or 'a box'}"
 
 
 def event(core: ModuleType, packed: bytes) -> dict[str, Any]:
