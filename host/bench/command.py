@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from host.console import EXIT_REFUSED, EXIT_UNUSABLE, error, fail, out
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 ColorOption = Annotated[bool, typer.Option("--no-color", help="No colours, as NO_COLOR does.")]
+if TYPE_CHECKING:
+    from hw.bench.check import Row
+
 _COLORS = {"pass": "green", "fail": "red", "skip": "yellow"}
 
 
@@ -37,6 +41,7 @@ def bench_check(
     try:
         from hw.bench.check import try_bench
         from hw.bench.config import read_bench
+        from hw.bench.guard import terminated_in_order
     except ModuleNotFoundError as missing:
         fail(f"{missing.name} is not installed; pip install 'wallbox-agent[sim]'", EXIT_UNUSABLE)
     try:
@@ -44,17 +49,22 @@ def bench_check(
     except Stopped as stopped:
         fail(str(stopped), stopped.code)
     failed = False
-    for row in try_bench(config, box):
-        failed = failed or row.result == "fail"
-        if as_json:
-            print(json.dumps(row.as_dict()), flush=True)
-            continue
-        out.print(f"[{_COLORS[row.result]}]{row.result}[/]  {row.part:<17}", end="")
-        out.print(row.measured, style=None, markup=False, highlight=False)
-        if row.do:
-            out.print(f"      {row.do}", markup=False, highlight=False)
+    with terminated_in_order(), contextlib.closing(try_bench(config, box)) as rows:
+        for row in rows:
+            failed = failed or row.result == "fail"
+            _show(row, as_json)
     if failed:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _show(row: Row, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(row.as_dict()), flush=True)
+        return
+    out.print(f"[{_COLORS[row.result]}]{row.result}[/]  {row.part:<17}", end="")
+    out.print(row.measured, style=None, markup=False, highlight=False)
+    if row.do:
+        out.print(f"      {row.do}", markup=False, highlight=False)
 
 
 def board(

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from host.provisioning.outcome import Stopped, refused
 from hw.bench.box import ConsoleBox
 from hw.bench.config import BenchConfig
+from hw.bench.guard import guarded_relays
 from hw.bench.meter import BenchMeter
-from hw.bench.relays import RelayBoard
 from hw.bench.rig import Bench, BenchWorld
 from hw.bench.states import States
-from hw.sim.broker import mosquitto_path
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
 ANSWER_S = 15.0
@@ -38,7 +36,7 @@ class Row:
         return asdict(self)
 
 
-def try_bench(config: BenchConfig, port: str) -> Iterator[Row]:
+def try_bench(config: BenchConfig, port: str) -> Generator[Row, None, None]:
     """Every row as it is known; the bench is safe again after the last. Raises nothing of a part.
     """
     usable = config
@@ -52,7 +50,7 @@ def try_bench(config: BenchConfig, port: str) -> Iterator[Row]:
             if part == "USB socket":
                 return
             usable = usable.model_copy(update={_FIELDS[part]: None})
-    yield from _together(usable, port)
+    yield from _together(usable, port, config.lacking())
 
 
 def _tried(part: str, attempt: Callable[[], str]) -> Row:
@@ -61,32 +59,28 @@ def _tried(part: str, attempt: Callable[[], str]) -> Row:
     except Stopped as stopped:
         return Row(part, FAIL, f"{stopped.what}: {stopped.why}", stopped.action)
     except (OSError, RuntimeError) as error:  # TimeoutError among them
-        return Row(part, FAIL, str(error).splitlines()[0][:200], "look at this part's wiring")
+        measured = str(error).splitlines()[0][:200].removesuffix("; console:")
+        return Row(part, FAIL, measured, "look at this part's wiring")
 
 
 # each part for itself
 
 
 def _relays(config: BenchConfig, port: str) -> str:
-    """Every coil on and off; the mains' last, as it is to be at rest."""
+    """Every coil on and off."""
     assert config.relays
-    board = RelayBoard(config.relays)
-    try:
-        board.rest(mains_on=False)
+    with guarded_relays(config) as board:
         for name in config.relays.coils:
             board.switch(name, True)
             board.switch(name, False)
-        board.rest(config.mains.at_rest == "on")
         board.inputs()
-    finally:
-        board.close()
     told = "read back" if config.relays.read_back else "not read back: listen for each click"
     return f"{len(config.relays.coils)} relays switched, {told}"
 
 
 def _meter(config: BenchConfig, port: str) -> str:
     assert config.meter
-    meter = BenchMeter(config.meter, _folder(config), config.box.installation_limit_a, None)
+    meter = BenchMeter(config.meter, config.make_folder(), config.box.installation_limit_a, None)
     try:
         meter.open()
         return f"{config.meter.model} with {meter.register_wh()} Wh"
@@ -96,27 +90,19 @@ def _meter(config: BenchConfig, port: str) -> str:
 
 def _broker(config: BenchConfig, port: str) -> str:
     assert config.broker
-    if mosquitto_path() is None:
-        raise refused("the broker does not start", "mosquitto is not installed",
-                      "apt-get install mosquitto", "broker")
-    _folder(config)
-    broker = BenchWorld(config, None, None).broker
+    config.make_folder()
+    world = BenchWorld(config, None, None)
     try:
-        broker.start()
+        world.start_broker()
         return f"{config.broker.address}:{config.broker.port}"
     finally:
-        broker.stop()
+        world.broker.stop()
 
 
 def _usb(config: BenchConfig, port: str) -> str:
     """That it can be opened; the box may still be without power."""
     ConsoleBox(port).close()
     return port
-
-
-def _folder(config: BenchConfig) -> Path:
-    config.folder.mkdir(parents=True, exist_ok=True)
-    return config.folder
 
 
 _PARTS: dict[str, Callable[[BenchConfig, str], str]] = {
@@ -131,16 +117,17 @@ _FIELDS = {"relay board": "relays", "meter": "meter", "broker": "broker"}
 # together with the box
 
 
-def _together(config: BenchConfig, port: str) -> Iterator[Row]:
+def _together(config: BenchConfig, port: str, lacking: dict[str, str]) -> Iterator[Row]:
+    """`config` without what has failed; `lacking`: what the file itself lacks, by capability."""
     try:
         with Bench(config, port) as bench:
             answers = _tried("box", functools.partial(_answers, bench))
             yield answers
-            lacking = config.lacking()
             for part, needs, attempt in _WITH_BOX if answers.result == PASS else ():
                 missing = [name for name in needs if name not in bench.capabilities]
                 if missing:
-                    yield Row(part, SKIP, "", lacking[missing[0]])
+                    why = lacking.get(missing[0], f"{missing[0]}: a part of it has failed")
+                    yield Row(part, SKIP, "", why)
                 else:
                     yield _tried(part, functools.partial(attempt, bench))
     except Stopped as stopped:

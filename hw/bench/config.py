@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from host.bench import boards
 from host.keys import SERIAL_PATTERN
 from host.provisioning.order import field_error, read_toml
 from host.provisioning.outcome import Stopped, unusable
@@ -29,9 +30,16 @@ class Box(_Table):
     """`installation_limit_a` is what the car draws at the most; `reader`: a reader is fitted."""
 
     serial: Annotated[str, StringConstraints(pattern=f"^{SERIAL_PATTERN.pattern}$")]
-    board: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")] = "wroom32"
+    board: Text = "wroom32"
     keys: Path | None = None
     installation_limit_a: int = Field(default=16, ge=6, le=32)
+
+    @field_validator("board")
+    @classmethod
+    def _drawn(cls, board: str) -> str:
+        if board not in boards.names():
+            raise ValueError(f"{board[:40]} is none of {', '.join(boards.names())}")
+        return board
 
 
 class Relays(_Table):
@@ -127,6 +135,15 @@ class BenchConfig(_Table):
         if meter and meter.model not in MODELS:
             raise ValueError(f"model {meter.model} is none of {', '.join(MODELS)}")
         return meter
+
+    def make_folder(self) -> Path:
+        """The folder, made if it is missing. Raises `Stopped`."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unusable(f"{self.folder} cannot be made", error.strerror or str(error),
+                           "name another folder", "folder") from None
+        return self.folder
 
     def lacking(self) -> dict[str, str]:
         """What this bench cannot do, by capability: what to write into the file."""

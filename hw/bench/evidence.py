@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from host.provisioning.outcome import Stopped
 
 PACKETS_MAX = 20_000
 NAME_MAX = 100
+_MISSING = "missing.txt"
 
 
 class Capture:
@@ -41,15 +43,25 @@ class Capture:
 
 
 def folder_name(test: str) -> str:
-    """A test's name as the name of a folder: `tests/test_x.py::test_y[a]` is `test_x.test_y-a`."""
+    """A test's name as the name of a folder: `tests/test_x.py::test_y` is `test_x.test_y`.
+
+    One with other characters, or too long, ends with a number of its own.
+    """
     file, _, name = test.partition("::")
     name = f"{file.rpartition('/')[2].removesuffix('.py')}.{name}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:NAME_MAX]
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:NAME_MAX]
+    return plain if plain == name else f"{plain}-{zlib.crc32(test.encode()):08x}"
 
 
 def keep(folder: Path, pieces: dict[str, Callable[[], str | bytes]]) -> list[str]:
-    """Writes each piece under its name; returns a line for each that could not be had."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes each piece under its name, in place of an earlier run's; returns a line for each that
+    could not be had."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (*pieces, _MISSING):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        return [f"anything: {error}"]
     missing = []
     for name, make in pieces.items():
         try:
@@ -60,5 +72,5 @@ def keep(folder: Path, pieces: dict[str, Callable[[], str | bytes]]) -> list[str
         data = content.encode() if isinstance(content, str) else content
         (folder / name).write_bytes(data)
     if missing:
-        (folder / "missing.txt").write_text("".join(line + "\n" for line in missing))
+        (folder / _MISSING).write_text("".join(line + "\n" for line in missing))
     return missing

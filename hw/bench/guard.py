@@ -1,26 +1,32 @@
-"""A child process that puts the relays to rest when its parent has died.
+"""The relays, at rest at both ends; a child process sees to it where their user cannot.
 
-It holds the read end of a pipe. The parent writes a byte before it ends in good order; if the pipe
-closes without it, the relays are put to rest. It leaves terminal signals to the parent.
+The child holds the read end of a pipe. Its parent writes a byte when the relays are at rest; if the
+pipe closes without it, the child puts them to rest. It leaves terminal signals to the parent.
 """
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 
 from host.provisioning.outcome import Stopped
 from hw.bench.config import BenchConfig
+from hw.bench.relays import RelayBoard, Traffic, put_to_rest
 
 TRIES = 20
 PAUSE_S = 0.5
+WAIT_S = 5.0
 _DONE = b"."
 
 
 class Guard:
-    """A context; while it lasts, a parent that is killed leaves the relays at rest."""
+    """A context: whoever is killed in it, or leaves it with an exception, leaves relays at rest."""
 
     def __init__(self, config: BenchConfig) -> None:
         self._config = config
@@ -43,22 +49,57 @@ class Guard:
         trace: TracebackType | None,
     ) -> None:
         assert self._process and self._process.stdin
-        try:
-            self._process.stdin.write(_DONE)
+        with contextlib.suppress(OSError):
+            if error is None:
+                self._process.stdin.write(_DONE)
             self._process.stdin.close()
-            self._process.wait(5)
-        except (OSError, subprocess.TimeoutExpired):
-            self._process.kill()
-            self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on trying
+            self._process.wait(WAIT_S)
+
+
+@contextlib.contextmanager
+def guarded_relays(
+    config: BenchConfig, on_traffic: Traffic = lambda who, data: None, guarded: bool = True
+) -> Iterator[RelayBoard]:
+    """The relay board, at rest when it begins and when it ends. Raises `Stopped` if it cannot be;
+    the guard then goes on trying for a while, as it does for a process that is killed.
+    """
+    assert config.relays
+    mains_on = config.mains.at_rest == "on"
+    board = RelayBoard(config.relays, on_traffic)
+    with Guard(config) if guarded else contextlib.nullcontext():
+        try:
+            board.rest(mains_on)
+            yield board
+        finally:
+            try:
+                board.rest(mains_on)
+            finally:
+                board.close()
+
+
+@contextlib.contextmanager
+def terminated_in_order() -> Iterator[None]:
+    """SIGTERM ends what is inside as Ctrl-C does, so that the rig is left safe."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt("SIGTERM")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def main() -> int:
-    """0: the parent ended in good order, or the relays are at rest. 1: they may not be."""
+    """0: the relays are at rest. 1: they may not be."""
     config = BenchConfig.model_validate_json(sys.stdin.buffer.readline())
     if sys.stdin.buffer.read(1) == _DONE:
         return 0
-    from hw.bench.relays import put_to_rest
-
     for _try in range(TRIES):
         try:
             put_to_rest(config)

@@ -8,11 +8,9 @@ failing test leaves console, bus traffic and ledger image in `--evidence`/<name 
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -87,10 +85,11 @@ def open_rig(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Open]:
     """The rig, opened; safe again when it is over, also by SIGTERM."""
+    from hw.bench.guard import terminated_in_order
     from hw.bench.states import States
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_terminated_in_order())
+        stack.enter_context(terminated_in_order())
         rig, lacking = _make(request.config, tmp_path_factory.mktemp("rig"), stack)
         yield Open(rig, States(rig), lacking)
 
@@ -116,23 +115,6 @@ def _make(
     except Stopped as stopped:
         pytest.exit(str(stopped), returncode=stopped.code)
     return rig, bench.lacking()
-
-
-@contextlib.contextmanager
-def _terminated_in_order() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does, so that the rig is left safe."""
-
-    def end(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt("SIGTERM")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

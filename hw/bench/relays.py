@@ -15,7 +15,7 @@ from pymodbus.client import ModbusSerialClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 
-from host.provisioning.outcome import Stopped, refused, unreachable
+from host.provisioning.outcome import EXIT_UNREACHABLE, Stopped, refused, unreachable
 from hw.bench.config import BenchConfig, Relays
 from hw.bench.wiring import NORMALLY_CLOSED, ORDER_TO_REST, RELAYS
 
@@ -107,16 +107,34 @@ class RelayBoard:
     def rest(self, mains_on: bool) -> None:
         """Every coil off, but the mains as told; the pilot's first.
 
-        Where the board tells its coils, only those that are not so yet are switched.
+        Where the board tells its coils, only those that are not so yet are switched. One that
+        sticks keeps none of the others on: then `Stopped` is raised in the end.
         """
+        stuck: Stopped | None = None
         with self._lock:
-            told = self._coils() if self.config.read_back else {}
-            for name in ORDER_TO_REST:
+            told = self._told()
+            for name in filter(self.has, ORDER_TO_REST):
                 wanted = mains_on and name == "mains"
-                if self.has(name) and told.get(name) != wanted:
-                    self.switch(name, wanted)
-                elif self.has(name):
+                if told.get(name) == wanted:
                     self.known[name] = wanted
+                    continue
+                try:
+                    self.switch(name, wanted)
+                except Stopped as stopped:
+                    if stopped.code == EXIT_UNREACHABLE:  # nor would it answer for the next one
+                        raise
+                    stuck = stuck or stopped
+        if stuck:
+            raise stuck
+
+    def _told(self) -> dict[str, bool]:
+        """Every coil, or none where the board does not tell."""
+        try:
+            return self._coils() if self.config.read_back else {}
+        except Stopped as stopped:
+            if stopped.code == EXIT_UNREACHABLE:
+                raise
+            return {}
 
     # Modbus
 

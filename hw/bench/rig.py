@@ -17,12 +17,12 @@ from host.provisioning.outcome import Stopped, refused, unusable
 from hw.bench import evidence, parts
 from hw.bench.box import ConsoleBox
 from hw.bench.config import BenchConfig
-from hw.bench.guard import Guard
+from hw.bench.guard import guarded_relays
 from hw.bench.meter import BenchMeter
 from hw.bench.operator import BenchOperator
 from hw.bench.relays import RelayBoard
 from hw.bench.tag import Actuator, Prompt, make_tag
-from hw.sim.broker import Mosquitto, mosquitto_path
+from hw.sim.broker import Mosquitto
 
 SEAL_BROKEN = "TamperDetectionActivated"
 RESEAL_TRIES = 5
@@ -96,6 +96,17 @@ class BenchWorld:
         lines = tuple(told.lines) or ("allow_anonymous true",)
         return Mosquitto(self._config.folder / "broker", (listener, *lines))
 
+    def start_broker(self) -> None:
+        """Raises `Stopped` with what the broker itself says."""
+        try:
+            self.broker.start()
+        except (OSError, RuntimeError) as error:
+            raise unusable(
+                "the broker does not start", str(error),
+                "look at broker.address, broker.port and broker.lines; if an ended run has left a "
+                "mosquitto at that port, end it", "broker",
+            ) from None
+
 
 class Bench(Closing):
     """`hw.verbs.Rig` on real hardware; use as a context. `port` is the box's USB socket."""
@@ -116,23 +127,18 @@ class Bench(Closing):
 
     def _start(self) -> None:
         config = self.config
-        config.folder.mkdir(parents=True, exist_ok=True)
+        config.make_folder()
         if config.relays:
-            self.relays = RelayBoard(config.relays, self.traffic["relays"].add)
-            self.ending.callback(self.relays.close)
-            if self._guarded:
-                self.ending.enter_context(Guard(config))
-            self.relays.rest(config.mains.at_rest == "on")
+            self.relays = self.ending.enter_context(
+                guarded_relays(config, self.traffic["relays"].add, self._guarded)
+            )
         meter = self._make_meter()
         self.world = BenchWorld(config, self.relays, meter)
         self._box = ConsoleBox(self._port, self._key)
         self.ending.callback(self._box.close)
         if config.broker:
-            if mosquitto_path() is None:
-                raise unusable("the broker does not start", "mosquitto is not installed",
-                               "apt-get install mosquitto", "broker")
             self.ending.callback(self.world.broker.stop)
-            self.world.broker.start()
+            self.world.start_broker()
         if "operator" in self.capabilities and self._keys:
             self._operator = BenchOperator(config.folder / "collector.db", self._keys,
                                            config.box.serial, self.world.broker.port)
@@ -192,7 +198,7 @@ class Bench(Closing):
         if "tag" in can:
             world.tag.remove()
         if "broker" in can:
-            world.broker.start()
+            world.start_broker()
         if "meter" in can:
             world.meter.silence(False)
             world.meter.set_load(None)

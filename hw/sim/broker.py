@@ -85,13 +85,20 @@ class Mosquitto:
         config = self._directory / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         with (self._directory / "mosquitto.log").open("ab") as log:
+            began = log.tell()
             self._process = subprocess.Popen(
                 [program, "-c", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         if not _wait_for_port(self.port):
             self.stop()
-            log_text = (self._directory / "mosquitto.log").read_text()[-500:]
-            raise RuntimeError(f"mosquitto did not start: {log_text}")
+            raise RuntimeError(f"mosquitto did not start: {self._said(began)}")
+
+    def _said(self, began: int) -> str:
+        """The newest error in its log from `began` on, or its last line."""
+        said = (self._directory / "mosquitto.log").read_bytes()[began:]
+        lines = said.decode(errors="replace").splitlines()
+        errors = [line for line in lines if "Error" in line]
+        return (errors or lines or ["nothing"])[-1][:500]
 
     def stop(self) -> None:
         process, self._process = self._process, None
