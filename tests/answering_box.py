@@ -35,6 +35,7 @@ class AnsweringBox:
         self.messages: list[bytes] = []
         self.answers: dict[str, tuple[str, str]] = {}
         self.forged: bytes | None = None  # a key: that of somebody else, who answers first
+        self.due: list[str] = []  # verbs at which a status happens to go out just before
         self.deaf_to: list[str] = []  # verbs of which one each is not answered
         self.lose: set[int] = set()  # offsets of the trace that get lost, once
         self.trace = bytes(range(256)) * 16 * 16  # 16 sectors
@@ -73,6 +74,8 @@ class AnsweringBox:
             return
         command = json.loads(body)
         counter, verb = command["counter"], command["verb"]
+        if verb in self.due:  # as it goes out once a minute, whatever else comes
+            self.publish_status(state="Faulted")
         assert command["from_utc_s"] <= time.time() < command["until_utc_s"]
         assert command["until_utc_s"] <= command["from_utc_s"] + 31 * 86_400
         if counter <= self.counter:

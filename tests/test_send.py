@@ -155,6 +155,13 @@ def test_the_status_that_follows_is_shown(send, box):
     assert told["status"] == "Accepted" and told["box_status"]["reader"]["list_version"] == 7
 
 
+def test_a_status_that_was_under_way_is_not_the_one_asked_for(send, box):
+    box.due.append("status")
+    told = json.loads(send("status", "--json").stdout)
+    assert told["box_status"]["state"] == "Available"
+    assert told["box_status"]["command"] == told["counter"]
+
+
 def test_a_reply_that_the_broker_kept_is_none(send, box):
     box.client.publish(box.topic("reply"), b"of yesterday", retain=True).wait_for_publish(10)
     done = send("stop")

@@ -65,7 +65,7 @@ class Sender:
 
     `report` is called with one line about everything that is not as it should be. `trace`, if
     set, gets the payloads of the box's trace topic. `status` is the latest of the box, None before
-    the first; `status_live` the latest that came since the last command went out.
+    the first; `status_live` the latest that the box made with the last command in its hands.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Sender:
         self._broker = replace(broker, client_id=f"wallbox-send-{secrets.token_hex(6)}")
         self._key = ledger_key
         self._counter = counter
+        self._number = 0  # of the last command
         self._report = report
         self._forged = 0
         self._refusal = ""
@@ -134,7 +135,7 @@ class Sender:
             self.status_live = None
             began = time.monotonic()
             with self._counter.taken(numbers, above) as first:
-                number = first + numbers - 1
+                number = self._number = first + numbers - 1
                 early_utc_s = int(time.time()) - EARLY_S
                 until_utc_s = early_utc_s + min(EARLY_S + valid_s, WINDOW_S_MAX)
                 more = numbered(first) if numbered else {}
@@ -201,7 +202,9 @@ class Sender:
             return
         if isinstance(status, dict):
             self.status = status
-            if not event.kept and status.get("online"):
+            taken = status.get("command")
+            up_to_date = isinstance(taken, int) and taken >= self._number
+            if not event.kept and status.get("online") and up_to_date:
                 self.status_live = status
 
     def _heed_reply(self, payload: bytes) -> Reply | None:
