@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from typer.testing import CliRunner
@@ -58,6 +59,25 @@ def test_one_missing_adapter_hides_nothing_else(tmp_path, monkeypatch):
     assert rows["relay board"]["result"] == rows["USB socket"]["result"] == "pass"
     assert rows["box"]["measured"].startswith("the box does not answer: not in")
     assert "car" not in rows, "nothing is tried with a box that does not answer"
+
+
+def test_a_broker_whose_port_is_taken_and_a_folder_that_cannot_be(tmp_path, monkeypatch):
+    monkeypatch.setattr("hw.bench.check.ANSWER_S", 0.3)
+    if mosquitto_path() is None:
+        pytest.skip(NO_MOSQUITTO)
+    with SimulatedBoard() as board, silent_port() as usb, socket.create_server(("", 0)) as taken:
+        broker = f'[broker]\naddress = "127.0.0.1"\nport = {taken.getsockname()[1]}\n'
+        file = bench_file(tmp_path, board.path, broker)
+        code, rows = check(file, "--box", usb)
+        assert code == 5 and rows["broker"]["result"] == "fail"
+        assert "Address already in use" in rows["broker"]["measured"]
+        assert "mosquitto at that port, end it" in rows["broker"]["do"]
+        (tmp_path / "bench").rename(tmp_path / "away")
+        (tmp_path / "bench").write_text("")
+        code, rows = check(file, "--box", usb)
+        assert code == 5 and "cannot be made" in rows["broker"]["measured"]
+        assert rows["broker"]["do"] == "name another folder"
+        assert not any(board.coils)
 
 
 def test_the_table_for_people_and_a_file_that_is_wrong(tmp_path):

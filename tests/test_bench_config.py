@@ -83,3 +83,15 @@ def test_a_file_that_cannot_be_read(tmp_path, text, why):
         path.write_text(text)
     with pytest.raises(Stopped, match=why):
         read_bench(path)
+
+
+def test_a_board_and_a_folder_that_cannot_be(tmp_path):
+    file = bench_file(tmp_path, "/dev/null")
+    plain = file.read_text()
+    file.write_text(plain.replace("[box]", '[box]\nboard = "wroom33"'))
+    with pytest.raises(Stopped, match="wroom33 is none of wroom32, wrover") as caught:
+        read_bench(file)
+    assert caught.value.field == "box.board"
+    file.write_text('folder = "bench.toml/x"\n' + plain)
+    with pytest.raises(Stopped, match="cannot be made: Not a directory; name another folder"):
+        read_bench(file).make_folder()

@@ -1,4 +1,4 @@
-"""Parts of a bench by themselves: the meter's register, tag, network, and what a crash leaves."""
+"""Parts of a bench by themselves: the meter's register, tag, network, port."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import json
 import os
 import pty
 import select
-import signal
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -23,7 +20,7 @@ from hw.bench.rig import Bench
 from hw.bench.simulated_board import SimulatedBoard
 from hw.bench.tag import Actuator, Prompt
 from hw.sim.meter_wire import crc16
-from tests.benches import COILS, bench_config, bench_file, silent_port
+from tests.benches import COILS, bench_config, silent_port
 from tests.mosquitto import wait_until
 
 SDM630 = "sdm630"
@@ -187,35 +184,6 @@ def test_a_port_keeps_what_it_heard_and_comes_back(tmp_path):
     port.close()
     for descriptor in (second, second_slave):
         os.close(descriptor)
-
-
-CAR = """
-import sys, time
-from pathlib import Path
-from hw.bench.config import read_bench
-from hw.bench.rig import Bench
-with Bench(read_bench(Path(sys.argv[1])), sys.argv[2]) as bench:
-    bench.world.mains.restore()
-    bench.world.car.plug()
-    bench.world.car.request_power()
-    print("plugged", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_a_bench_whose_program_ends_is_left_safe(tmp_path, end):
-    with SimulatedBoard() as simulated, silent_port() as usb:
-        path = bench_file(tmp_path, simulated.path)
-        command = [sys.executable, "-c", CAR, str(path), usb]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-            assert running.stdout and running.stdout.readline() == b"plugged\n"
-            assert [name for name, coil in COILS.items() if simulated.coils[coil]] == [
-                "mains", "pilot_b", "pilot_c"
-            ]
-            running.send_signal(end)
-            running.wait(30)
-        wait_until(lambda: not any(simulated.coils), 30, "all relays at rest")
 
 
 def test_a_part_that_the_bench_lacks_is_refused_by_name(tmp_path):

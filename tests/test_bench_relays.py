@@ -8,6 +8,7 @@ from host.provisioning.outcome import EXIT_UNREACHABLE, Stopped
 from hw.bench.config import Relays
 from hw.bench.relays import RETRIES, TIMEOUT_S, RelayBoard, put_to_rest
 from hw.bench.simulated_board import SimulatedBoard
+from hw.sim.meter_wire import crc16
 from tests.benches import COILS, bench_config
 
 
@@ -75,6 +76,15 @@ def test_a_silent_board_is_said_in_bounded_time(simulated, relays):
     simulated.silent = False
     relays.switch("mains", False)
     assert not simulated.coils[0]
+
+
+def test_a_late_answer_is_not_taken_for_the_one_that_is_due(simulated, relays):
+    late = b"\x01\x05\x00\x02\xff\x00"  # pilot_c is on
+    late += crc16(late)
+    for ask in (relays.read, relays.inputs, lambda: relays.switch("pilot_b", False)):
+        expected = ask()
+        simulated.late = late
+        assert ask() == expected and not simulated.late
 
 
 def test_no_port(tmp_path):

@@ -102,3 +102,25 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_kept(tmp_path):
     assert (tmp_path / "x" / "bus.txt").read_text().split()[1:] == ["box", "01", "04"]
     capture.clear()
     assert capture.text() == ""
+
+
+def test_evidence_of_an_earlier_run_is_replaced(tmp_path):
+    def fail() -> bytes:
+        raise RuntimeError("no box")
+
+    keep(tmp_path / "x", {"ledger.bin": lambda: b"old", "bus.txt": fail})
+    assert (tmp_path / "x" / "missing.txt").read_text() == "bus.txt: no box\n"
+    assert keep(tmp_path / "x", {"ledger.bin": fail, "bus.txt": lambda: "new"}) == [
+        "ledger.bin: no box"
+    ]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["bus.txt", "missing.txt"]
+    assert not keep(tmp_path / "x", {"bus.txt": lambda: "newer"})
+    assert not (tmp_path / "x" / "missing.txt").exists()
+
+
+def test_evidence_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "bus.txt").mkdir()
+    assert keep(tmp_path / "x", {"bus.txt": lambda: "new"})[0].startswith("anything: ")
+    (tmp_path / "file").write_text("")
+    assert keep(tmp_path / "file" / "x", {"bus.txt": lambda: "new"})[0].startswith("anything: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -66,11 +67,11 @@ def keep(folder: Path, pieces: dict[str, Callable[[], str | bytes]]) -> list[str
     for name, make in pieces.items():
         try:
             content = make()
-        except (Stopped, OSError, TimeoutError, RuntimeError) as error:
+            data = content.encode() if isinstance(content, str) else content
+            (folder / name).write_bytes(data)
+        except (Stopped, OSError, RuntimeError) as error:  # TimeoutError among them
             missing.append(f"{name}: {error}")
-            continue
-        data = content.encode() if isinstance(content, str) else content
-        (folder / name).write_bytes(data)
     if missing:
-        (folder / _MISSING).write_text("".join(line + "\n" for line in missing))
+        with contextlib.suppress(OSError):  # the run tells it too
+            (folder / _MISSING).write_text("".join(line + "\n" for line in missing))
     return missing

@@ -22,6 +22,8 @@ from hw.bench.wiring import NORMALLY_CLOSED, ORDER_TO_REST, RELAYS
 TIMEOUT_S = 0.5
 RETRIES = 2
 SETTLE_S = 0.02  # a relay's contacts, coil to rest
+_FUNCTIONS = {"read_coils": 1, "read_discrete_inputs": 2, "write_coil": 5}
+_EXCEPTION = 0x80  # set in the function of an answer that refuses
 Traffic = Callable[[str, bytes], None]
 
 
@@ -141,13 +143,30 @@ class RelayBoard:
     def _bits(self, read: Callable[..., ModbusPDU], wanted: dict[str, int]) -> dict[str, bool]:
         if not wanted:
             return {}
-        first, last = min(wanted.values()), max(wanted.values())
-        answer = self._ask(read, first, count=last - first + 1)
-        if len(answer.bits) <= last - first:
-            raise self._silent("it answers with too few bits")
-        return {name: answer.bits[number - first] for name, number in wanted.items()}
+        first, count = min(wanted.values()), max(wanted.values()) - min(wanted.values()) + 1
+        bits = self._ask(read, first, count=count).bits
+        return {name: bits[number - first] for name, number in wanted.items()}
 
     def _ask(
+        self, request: Callable[..., ModbusPDU], address: int, *words: bool, count: int = 1
+    ) -> ModbusPDU:
+        """Asks again when what comes is a late answer to an earlier request: RTU numbers none."""
+        function = _FUNCTIONS[request.__name__]
+        more = {} if words else {"count": count}
+        for _try in range(RETRIES + 1):
+            answer = self._answer(request, address, *words, **more)
+            known = answer.function_code & ~_EXCEPTION == function
+            if known and answer.isError():
+                raise refused(
+                    f"the relay board at {self.config.port} refuses {address}",
+                    f"Modbus exception {getattr(answer, 'exception_code', '?')}",
+                    "look at the numbers of relays.coils and relays.inputs; the first is 0",
+                )
+            if known and len(answer.bits) >= count and (not words or answer.address == address):
+                return answer
+        raise self._silent("it answers what was not asked")
+
+    def _answer(
         self, request: Callable[..., ModbusPDU], address: int, *words: bool, **more: int
     ) -> ModbusPDU:
         try:
@@ -157,16 +176,9 @@ class RelayBoard:
                     "it is not there, or another program has it",
                     "plug the board in, close other programs, and look at relays.port",
                 )
-            answer = request(address, *words, device_id=self.config.address, **more)
+            return request(address, *words, device_id=self.config.address, **more)
         except (ModbusException, OSError) as error:
             raise self._silent(str(error).strip()[:200]) from None
-        if answer.isError():
-            raise refused(
-                f"the relay board at {self.config.port} refuses {address}",
-                f"Modbus exception {getattr(answer, 'exception_code', '?')}",
-                "look at the numbers of relays.coils and relays.inputs; the first is 0",
-            )
-        return answer
 
     def _silent(self, why: str) -> Stopped:
         config = self.config

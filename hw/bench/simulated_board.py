@@ -27,7 +27,7 @@ class SimulatedBoard(Closing):
     """16 relays and 16 inputs. `switched(number, on)` is called for every coil that is written.
 
     `silent`: it answers nobody. `tells`: it can read its coils. `stuck`: coils that do not switch,
-    whatever is written.
+    whatever is written. `late`: goes out once, ahead of the next answer.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class SimulatedBoard(Closing):
         self.silent = False
         self.tells = True
         self.stuck: set[int] = set()
+        self.late = b""
         self.requests = 0
         self.path = ""
 
@@ -79,15 +80,21 @@ class SimulatedBoard(Closing):
     # the line between both ptys
 
     def _connect(self, bench: int, server: int) -> None:
-        self._host.loop.add_reader(bench, self._carry, bench, server)
-        self._host.loop.add_reader(server, self._carry, server, bench)
+        self._host.loop.add_reader(bench, self._ask, bench, server)
+        self._host.loop.add_reader(server, self._answer, server, bench)
 
     def _disconnect(self, *masters: int) -> None:
         for master in masters:
             self._host.loop.remove_reader(master)
 
-    def _carry(self, source: int, target: int) -> None:
-        data = os.read(source, 4096)
+    def _ask(self, source: int, target: int) -> None:
+        self._carry(target, os.read(source, 4096))
+
+    def _answer(self, source: int, target: int) -> None:
+        late, self.late = self.late, b""
+        self._carry(target, late + os.read(source, 4096))
+
+    def _carry(self, target: int, data: bytes) -> None:
         if not self.silent:
             os.write(target, data)
 

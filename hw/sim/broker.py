@@ -38,9 +38,10 @@ def make_broker(kind: str, directory: Path) -> Mosquitto | Amqtt:
     raise ValueError(f"broker {kind!r}: choose mosquitto, amqtt or any")
 
 
-def _wait_for_port(port: int) -> bool:
+def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """False if the process ends or START_TIMEOUT_S pass before somebody listens."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return True
@@ -89,7 +90,7 @@ class Mosquitto:
             self._process = subprocess.Popen(
                 [program, "-c", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        if not _wait_for_port(self.port):
+        if not _answers(self.port, self._process):
             self.stop()
             raise RuntimeError(f"mosquitto did not start: {self._said(began)}")
 
