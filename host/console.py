@@ -55,6 +55,11 @@ def fail(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def printable(text: str) -> str:
+    """A text of somebody else without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 class _Output(io.FileIO):
     """Standard output. Its reader may leave: the rest goes nowhere, and the command still does
     its work and ends with its own exit code. Any other trouble is told, and ends it."""

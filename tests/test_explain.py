@@ -8,9 +8,12 @@ from typer.testing import CliRunner
 from wallbox.core import events
 
 from host.cli import app
+from host.replay import cores
 from host.replay.explain import parsed
+from host.replay.field_log import read_log, write_log
 from tests.player import UTC_S
-from tests.replay_story import MINUTE_MS, charging_story
+from tests.replay_story import MINUTE_MS, charging_story, with_check
+from tests.test_replay import plant
 
 SILENT_MS = 70 * MINUTE_MS + 151_000 + 30_000
 
@@ -93,3 +96,34 @@ def test_what_limits_right_after_a_snapshot_is_known(tmp_path):
         found = told(field, f"2:{minute * MINUTE_MS + 10}")
         assert found["limits_ma"]["grid"] == 8000, minute
     assert (parsed("3:12").boot, parsed("3:12").now) == (3, 12)
+
+
+def test_a_log_of_two_firmwares_is_explained_with_the_rules_that_decided_then(field, tmp_path):
+    log = read_log(field)
+    tree, older = cores.of_tree(), b"of older"
+    mine = next(at for at, one in enumerate(log.trace) if at > 0 and tree.hash in one)
+    first = [with_check(one.replace(tree.hash, older)) for one in log.trace[:mine]]
+    log.trace[:mine] = first
+    write_log(tmp_path / "two.zip", log)
+    done = explain(tmp_path / "two.zip", "1:60000", code=4)
+    assert f"decided by the rules {older.hex()}" in done.stderr and "--any-core" in done.stderr
+    assert "1:60" in explain(tmp_path / "two.zip", "1:60000", "--any-core").stdout
+    assert explain(tmp_path / "two.zip", "2:60000").stdout
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        ("    bits =\n", "cannot be played: invalid syntax"),
+        ("    raise RuntimeError('no')\n", "these rules fail: RuntimeError: no"),
+        ("    raise OSError('no disk')\n", "these rules fail: OSError: no disk"),
+        ("    bits = {}['bits']\n", "these rules fail: KeyError: 'bits'"),
+    ],
+)
+def test_rules_under_work_fail_in_one_line(field, tmp_path, new, says):
+    core = plant(tmp_path, "metering", "    bits = 0\n", new)
+    done = explain(field, utc(20 * 60), "--rev", str(core), "--any-core", code=4)
+    assert says in done.stderr and isinstance(done.exception, SystemExit)
+    done = CliRunner().invoke(app, ["replay", str(field), "--against", str(core)])
+    assert done.exit_code in (1, 4) and isinstance(done.exception, SystemExit)
+    assert says.rpartition(": ")[2] in done.output

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from host.cli import app
 from host.demo.depot import Authority
 from host.provisioning import authority, certificate, sealing
-from host.provisioning.files import write_whole
 from host.provisioning.journal import Journal
 from host.provisioning.outcome import Stopped
 from host.provisioning.partner import read_secret
@@ -174,10 +173,3 @@ def test_the_journal_is_whole_or_the_one_before(tmp_path):
         Journal(tmp_path, CHIP)
     with pytest.raises(ValueError):
         Journal(tmp_path, "../../etc")
-
-
-def test_a_file_is_replaced_as_a_whole(tmp_path):
-    path = tmp_path / "new" / "file"
-    write_whole(path, b"one")
-    write_whole(path, b"two")
-    assert path.read_bytes() == b"two" and not list(path.parent.glob("*.part"))

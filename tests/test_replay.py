@@ -1,11 +1,9 @@
 """Replay: a log agrees with the rules that decided it, and shows where others come to."""
 
-import io
 import json
 import random
 import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,13 +15,13 @@ from host.image import core_hash, firmware_files
 from host.replay import cores
 from host.replay.detail import explain
 from host.replay.fast_lane import FastLane
-from host.replay.field_log import FieldLog, NoLog, Origin, join, read_log, write_log
+from host.replay.field_log import FieldLog, Origin, read_log, write_log
 from host.replay.lane import DECIDED, Lane
 from host.replay.play import Lanes, play, state_digest
 from host.replay.segments import read_segments
 from host.replay.spread import Task, play_all
 from host.replay.year import record
-from tests.replay_story import TracedBench, charging_story
+from tests.replay_story import TracedBench, charging_story, with_check
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -175,7 +173,7 @@ def test_rules_that_did_not_decide_it_are_refused_by_name(folder, field, planted
     log = read_log(field)
     changed = [one.replace(cores.of_tree().hash, b"\x01other!!") for one in log.trace]
     for at, record_ in enumerate(changed):
-        changed[at] = _checked(record_)
+        changed[at] = with_check(record_)
     write_log(folder / "other.zip", FieldLog(log.origin, changed, [], {}))
     said = wallbox("replay", folder / "other.zip", code=4).stderr
     assert "decided by the rules 016f746865722121" in said and "--any-core" in said
@@ -218,7 +216,7 @@ def commit(folder: Path) -> str:
 def test_a_log_of_two_firmwares_is_played_where_the_rules_are_known(folder, field):
     log = read_log(field)
     middle = len(log.trace) // 2
-    older = [_checked(one.replace(cores.of_tree().hash, b"\x01other!!"))
+    older = [with_check(one.replace(cores.of_tree().hash, b"\x01other!!"))
              for one in log.trace[:middle]]
     write_log(folder / "two.zip", FieldLog(log.origin, older + log.trace[middle:], [], {}))
     found = told("replay", folder / "two.zip")
@@ -282,7 +280,7 @@ def test_as_many_processes_as_wanted_come_to_the_same():
     entry = next(at for at, data in enumerate(log.trace) if at > 6000 and data[-15] == DECIDED)
     spoilt = bytearray(log.trace[entry])
     spoilt[-11] ^= 1
-    log.trace[entry] = _checked(bytes(spoilt))
+    log.trace[entry] = with_check(bytes(spoilt))
     found = [play_all(log.trace, task, workers).differences for workers in (1, 2)]
     assert found[0] == found[1] and found[0][0].what == "decisions"
 
@@ -295,62 +293,6 @@ def test_a_state_s_digest_tells_states_apart(field):
     assert state_digest(lane) != before
 
 
-def test_a_log_is_read_back_whole_or_refused(folder, field):
-    log = read_log(field)
-    write_log(folder / "again.zip", log)
-    assert (folder / "again.zip").read_bytes() == field.read_bytes(), "same log, same bytes"
-    for data, named in (
-        (b"", "neither a log nor a ring"), (b"x" * 5000, "neither a log nor a ring"),
-        (b"\xff" * 8192, "no ring"), (field.read_bytes()[:-30], "a ZIP that is cut short"),
-        (encrypted(), "encrypted"), (with_info(field, serial=5), "log.json is damaged"),
-        (with_info(field, layouts={"00" * 8: "no layout"}), "log.json is damaged"),
-        (with_info(field, layouts={"00" * 8: "far 999"}), "log.json is damaged"),
-        (with_info(field, layouts={"00" * 8: ",".join(["a 1"] * 20_000)}), "log.json is damaged"),
-    ):
-        (folder / "wrong.zip").write_bytes(data)
-        with pytest.raises(NoLog, match=named):
-            read_log(folder / "wrong.zip")
-        assert str(folder / "wrong.zip") in wallbox("replay", folder / "wrong.zip", code=4).stderr
-
-
-def with_info(field: Path, **info: object) -> bytes:
-    """A log whose log.json has other members."""
-    whole = io.BytesIO()
-    with zipfile.ZipFile(field) as old, zipfile.ZipFile(whole, "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name == "log.json":
-                data = json.dumps({**json.loads(data), **info}).encode()
-            new.writestr(name, data)
-    return whole.getvalue()
-
-
-def encrypted() -> bytes:
-    """A ZIP whose members say that they need a password."""
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as file:
-        file.writestr("log.json", "{}")
-        file.writestr("trace.bin", "")
-    data = bytearray(whole.getvalue())
-    at = data.find(b"PK\1\2")
-    while at >= 0:
-        data[at + 8] |= 1
-        at = data.find(b"PK\1\2", at + 1)
-    return bytes(data)
-
-
-def test_two_pulls_become_one_log_in_whatever_order():
-    log = charging_story().log()
-    early = FieldLog(log.origin, log.trace[:60], log.ledger[:5], {})
-    late = FieldLog(log.origin, log.trace[50:], log.ledger[3:], log.layouts)
-    assert join(early, late) == join(late, early) == log, "an old image takes nothing away"
-    anew = FieldLog(log.origin, [log.trace[0][:-1] + bytes([log.trace[0][-1] ^ 1])])
-    with pytest.raises(NoLog, match="record 1 of the trace is another one in each"):
-        join(log, anew)
-    with pytest.raises(NoLog, match="of one box"):
-        join(FieldLog(Origin("WB-1")), log)
-
-
 def test_an_image_names_the_core_that_is_in_it():
     files = firmware_files()
     assert cores.of_tree().hash in files["lib/wallbox/version.mpy"]
@@ -361,14 +303,6 @@ def test_one_changed_byte_of_a_rule_is_another_core(planted):
     other = cores.of_folder(planted, "planted").load()
     assert other.rules.metering.STALE_MS == 30_000
     assert cores.of_tree().load().rules.metering.STALE_MS == 150_000, "both side by side"
-
-
-def _checked(data: bytes) -> bytes:
-    """With its check computed anew; no mac is looked at here."""
-    from binascii import crc32
-
-    crc = crc32(data[:-10])
-    return data[:-10] + ((crc ^ crc >> 16) & 0xFFFF).to_bytes(2, "little") + data[-8:]
 
 
 def test_no_bytes_in_a_trace_break_the_reader_or_the_player(field, seed):

@@ -9,6 +9,7 @@ from wallbox.core import events
 from host.cli import app
 from host.replay import cores
 from host.replay.against import compare
+from host.replay.field_log import write_log
 from tests.replay_story import TracedBench
 from tests.test_replay import plant
 
@@ -113,3 +114,29 @@ def test_what_only_the_lamp_shows_is_counted_apart(tmp_path):
     assert otherwise and all(
         {taken["decision"] for taken in one["base"] + one["other"]} == {"LAMP"} for one in otherwise
     )
+
+
+def refused(*words: object, code: int = 4) -> str:
+    """What a command says that ends as it should, not with a traceback."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert isinstance(done.exception, SystemExit) and done.exit_code == code, done.exception
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def test_rules_from_before_the_snapshots_of_now_are_refused(tmp_path):
+    field = charged(3, 0).save(tmp_path / "field.zip")
+    old = plant(tmp_path / "old", "../state", "self.watches =", "self.guards =")
+    rev = ("--rev", old, "--any-core")
+    for words in (("replay", field, "--against", old), ("replay", field, *rev),
+                  ("explain", field, "--at", "1:60000", *rev)):
+        said = refused(*words)
+        assert "too old to take over snapshots" in said and "has no watches" in said
+
+
+def test_snapshots_that_cannot_be_taken_over_are_told_and_not_compared(tmp_path):
+    log = charged(3, 0).log()
+    tree = cores.of_tree()
+    log.layouts = {tree.hash: tree.layout + ",strange 2"}
+    write_log(tmp_path / "field.zip", log)
+    said = refused("replay", tmp_path / "field.zip", "--against", tree.folder, code=1)
+    assert "rules failed in 1 segments" in said and "the state has" in said

@@ -6,13 +6,15 @@ import json
 import random
 import re
 from binascii import crc32
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 from wallbox.store.record import fold
 
 from host.cli import app
-from host.replay import lane
+from host.replay import lane, timeline_read
+from host.replay.cores import of_tree
 from host.replay.field_log import FieldLog, Origin, write_log
 from host.replay.timeline import make_timeline
 from host.replay.timeline_marks import MIXED, POINTS_MAX, Band, Lane, Numbers
@@ -100,7 +102,24 @@ def test_a_trace_of_another_core_shows_what_was_sensed_and_says_so(log, monkeypa
     other = make_timeline(log)
     assert other.story.unknown > 20 and "limit_ma" not in other.story.calendar.numbers
     assert other.story.calendar.numbers["power_w"].count
-    assert "come from another firmware" in other.html()
+    assert "cannot be played with this tool" in other.html()
+
+
+def test_a_trace_that_another_firmware_decided_is_played_and_says_so(log, monkeypatch):
+    other = make_timeline(log)  # its story names no rules
+    assert other.story.others > 20 and other.story.unknown == 0
+    assert other.story.calendar.numbers["limit_ma"].count
+    assert "decided by other rules" in other.html()
+    assert other.summary()["segments_of_other_cores"] == other.story.others
+    monkeypatch.setattr(timeline_read, "of_tree", lambda: replace(of_tree(), hash=bytes(8)))
+    mine = make_timeline(log)
+    assert mine.story.others == 0 and "decided by other rules" not in mine.html()
+
+
+def test_without_a_ledger_nobody_knows_the_energy(log):
+    assert make_timeline(log).summary()["energy_wh"] > 0
+    alone = make_timeline(FieldLog(log.origin, log.trace, [], log.layouts)).summary()
+    assert alone["energy_wh"] is None and alone["sessions"] > 0
 
 
 def test_no_record_whatever_it_holds_stops_the_page(log, seed):

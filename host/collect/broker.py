@@ -31,7 +31,8 @@ class BrokerSettings:
 
     @property
     def name(self) -> str:
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     def refuses(self, reason: object) -> str:
         """One line for people: the broker does not let us in."""

@@ -9,14 +9,22 @@ from pathlib import Path
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace the file at once, durable on return: a power cut leaves the old or the new one.
 
-    Raises OSError.
+    A link is followed; a device or a pipe, as /dev/null, is written to. Raises OSError.
     """
+    if _is_special(path):
+        path.write_bytes(data)
+        return
+    path = path.resolve()
     part, descriptor = _open_part(path, mode)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -27,9 +35,15 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 def try_writing(path: Path) -> None:
     """Raises the OSError that `write_whole` would, before the work whose result is written."""
-    part, descriptor = _open_part(path, 0o600)
+    if _is_special(path):
+        return
+    part, descriptor = _open_part(path.resolve(), 0o600)
     os.close(descriptor)
     part.unlink()
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _open_part(path: Path, mode: int) -> tuple[Path, int]:

@@ -118,13 +118,13 @@ class _Pair:
         self._apart = False
 
     def play(self, segment: Segment) -> None:
-        self.base.restore(segment.snapshot)
-        self.other.restore(segment.snapshot)
-        self._now = segment.first.now
-        self._seen_w = max(0, self.base.state.power_w) if self.base.state.contactor else 0
         self.compared.segments += 1
         unknown = self.other.unknown
         try:
+            self.base.restore(segment.snapshot)
+            self.other.restore(segment.snapshot)
+            self._now = segment.first.now
+            self._seen_w = max(0, self.base.state.power_w) if self.base.state.contactor else 0
             for entry in segment.entries:
                 if entry.data[0] != DECIDED:
                     self._event(entry)

@@ -118,7 +118,7 @@ def replay(
         with rules(rev) as core:
             wanted = None if any_core else frozenset([core.hash])
             if wanted and core.hash not in seen.cores:
-                _refuse(log, seen, core)
+                refuse_core(log, list(seen.cores)[-1], core)
             if not against:
                 _played(found, seen, core, wanted, on or [CPYTHON], all_of_it, workers, as_json)
                 return
@@ -171,18 +171,17 @@ def rules(rev: str | None) -> AbstractContextManager[Core]:
     return of_revision(rev) if rev else contextlib.nullcontext(of_tree())
 
 
-def _refuse(path: Path, seen: Survey, core: Core) -> NoReturn:
-    """None of the log was decided by the rules that are there."""
+def refuse_core(path: Path, decided: bytes, core: Core) -> NoReturn:
+    """What is asked for was decided by other rules, of the hash `decided`."""
     from host.replay.cores import find
     from host.replay.survey import UNTOLD, name
 
-    last = list(seen.cores)[-1]
-    known = "" if last == UNTOLD else find(last)
+    known = "" if decided == UNTOLD else find(decided)
     if known:
         hint = f"git knows them as {known}: add --rev {known}, or --any-core"
     else:
         hint = "git does not find them here; add --rev REV if you know better, or --any-core"
-    fail(f"{path}: decided by {name(last)}, not by those of {core.said} ({core.hash.hex()}); "
+    fail(f"{path}: decided by {name(decided)}, not by those of {core.said} ({core.hash.hex()}); "
          f"{hint}", EXIT_UNUSABLE)
 
 

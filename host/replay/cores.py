@@ -22,6 +22,7 @@ from types import ModuleType
 import wallbox.core
 
 from host.image import FIRMWARE, core_hash
+from host.replay.lane import BESIDE
 
 MODULES = ("engine", "events", "decisions", "fields", "leases", "state", "refusals", "clock")
 REVISIONS_MAX = 300  # that are searched for a hash
@@ -46,7 +47,7 @@ class Core:
         return self.name or "this tree"
 
     def load(self) -> ModuleType:
-        """The package, with MODULES imported. Raises NoCore."""
+        """The package, with MODULES imported. Raises NoCore, also for rules that are too old."""
         if not self.name:
             package = "wallbox.core"
         else:
@@ -56,8 +57,15 @@ class Core:
         try:
             for module in MODULES:
                 importlib.import_module(f"{package}.{module}")
-        except ImportError as error:
+            state = sys.modules[package].engine.State()
+            missing = [name for name in BESIDE if not hasattr(state, name)]
+        except Exception as error:  # rules under work may be wrong in any way
             raise NoCore(f"the rules of {self.said} cannot be played: {error}") from None
+        if missing:
+            raise NoCore(
+                f"the rules of {self.said} cannot be played: they are too old to take over "
+                f"snapshots, their state has no {', '.join(missing)}; name a newer revision"
+            )
         return sys.modules[package]
 
     @property

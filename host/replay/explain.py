@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from wallbox.drivers.meter_texts import NAMES as METER_REASONS
 from host.replay import said
 from host.replay.detail import Step, step_words
 from host.replay.lane import DECIDED, Lane
-from host.replay.play import Lanes
+from host.replay.play import FAULTS, Lanes
 from host.replay.segments import Entry, Segment, read_segments
 from host.send import moment
 
@@ -30,6 +30,18 @@ _BOOT = re.compile(r"(\d{1,5}):(\d{1,13})")
 
 class NotThere(Exception):
     """The log tells nothing of that moment; says what it does tell of."""
+
+
+class OtherCore(Exception):
+    """Other rules decided then; `core` is their hash."""
+
+    def __init__(self, core: bytes) -> None:
+        super().__init__(core.hex())
+        self.core = core
+
+
+class RulesFail(Exception):
+    """The rules end with an exception, or cannot take over the snapshot; says which."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +73,23 @@ def parsed(text: str) -> At:
     return At(utc_s=moment.utc_s(text))
 
 
-def explain(records: Sequence[bytes], lanes: Lanes, at: At) -> Answer:
-    """Raises NotThere, or ValueError for a snapshot that these rules cannot take over."""
+def explain(
+    records: Sequence[bytes], lanes: Lanes, at: At, wanted: Container[bytes] | None = None
+) -> Answer:
+    """`wanted`: cores whose decisions these rules can tell of, None for all.
+
+    Raises NotThere, OtherCore, RulesFail.
+    """
     found, next_entry = _segment(records, at)
-    lane = lanes.of(found)
+    if wanted is not None and found.core not in wanted:
+        raise OtherCore(found.core)
+    try:
+        return _played(found, lanes.of(found), at, next_entry)
+    except FAULTS as error:
+        raise RulesFail(f"{type(error).__name__}: {error}") from None
+
+
+def _played(found: Segment, lane: Lane, at: At, next_entry: Entry | None) -> Answer:
     lane.restore(found.snapshot)
     _gather(lane, found)
     steps: list[Step] = []

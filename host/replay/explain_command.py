@@ -13,8 +13,8 @@ from host.replay.command import (
     JsonOption,
     LogArgument,
     RevOption,
-    _refuse,
     opened,
+    refuse_core,
     rules,
 )
 
@@ -50,7 +50,7 @@ def explain(
     that moment.
     """
     from host.replay.cores import NoCore
-    from host.replay.explain import NotThere, parsed
+    from host.replay.explain import NotThere, OtherCore, RulesFail, parsed
     from host.replay.explain import explain as answered
     from host.replay.play import Lanes
 
@@ -62,18 +62,21 @@ def explain(
         moment = parsed(at)
     except ValueError as wrong:
         raise typer.BadParameter(f"--at: {wrong}, or BOOT:MS") from None
-    found, seen = opened(log)
+    found, _seen = opened(log)
     try:
         with rules(rev) as core:
-            if not any_core and core.hash not in seen.cores:
-                _refuse(log, seen, core)
-            told = answered(found.trace, Lanes(core.load(), found.layouts), moment)
+            wanted = None if any_core else {core.hash}
+            try:
+                told = answered(found.trace, Lanes(core.load(), found.layouts), moment, wanted)
+            except OtherCore as other:
+                refuse_core(log, other.core, core)
     except NoCore as wrong:
         fail(str(wrong), EXIT_UNUSABLE)
     except NotThere as wrong:
         fail(f"{log}: {wrong}", EXIT_NOT_THERE)
-    except ValueError as wrong:
-        fail(f"{log}: {wrong}; play it with the rules that decided it: --rev", EXIT_UNUSABLE)
+    except RulesFail as wrong:
+        fail(f"{log}: these rules fail: {wrong}; play it with the rules that decided it: --rev",
+             EXIT_UNUSABLE)
     if as_json:
         print(json.dumps({"box": found.origin.serial, **told.as_dict()}, ensure_ascii=False))
     else:

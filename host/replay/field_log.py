@@ -18,6 +18,8 @@ from typing import Any
 from wallbox.core import fields
 from wallbox.store.record import BATCH, LENGTH_MAX, PAYLOAD_AT, TAIL
 
+from host.console import printable
+from host.keys import valid_serial
 from host.ledger.verify.ring_image import NoLedger, read_image
 from host.provisioning.files import write_whole
 
@@ -105,7 +107,8 @@ def write_log(path: Path, log: FieldLog) -> None:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
         layouts = {core.hex(): text for core, text in log.layouts.items()}
-        info = {"format": FORMAT, **asdict(log.origin), "layouts": layouts}
+        records = [len(log.trace), len(log.ledger)]
+        info = {"format": FORMAT, **asdict(log.origin), "records": records, "layouts": layouts}
         members = {_INFO: json.dumps(info, indent=1).encode(), _TRACE: b"".join(log.trace)}
         if log.ledger:
             members[_LEDGER] = b"".join(log.ledger)
@@ -156,27 +159,33 @@ def _read_zip(path: Path) -> FieldLog:
         for member in file.infolist():
             if member.file_size > MEMBER_BYTES_MAX:
                 raise NoLog(f"{path}: {member.filename} is larger than any log; pull it anew")
-        origin, layouts = _origin(path, file.read(_INFO))
+        origin, layouts, records = _origin(path, file.read(_INFO))
         trace = _records(path, _TRACE, file.read(_TRACE))
         ledger = _records(path, _LEDGER, file.read(_LEDGER)) if _LEDGER in names else []
+    if records not in (None, [len(trace), len(ledger)]):  # a ZIP's directory has no check
+        raise NoLog(f"{path}: not all is there that {_INFO} tells of; pull the log anew")
     return FieldLog(origin, trace, ledger, layouts)
 
 
-def _origin(path: Path, data: bytes) -> tuple[Origin, dict[bytes, str]]:
+def _origin(path: Path, data: bytes) -> tuple[Origin, dict[bytes, str], object]:
+    """Besides: the layouts, and how many records trace and ledger have, if it tells."""
     try:
         info: dict[str, Any] = json.loads(data)
         version = info.pop("format")
         if version != FORMAT:
             raise NoLog(f"{path}: a log of format {version}; update this tool")
+        records = info.pop("records", None)  # older tools did not write it
         layouts = {bytes.fromhex(core): text for core, text in info.pop("layouts").items()}
         for layout in layouts.values():
             fields.layout(layout)
             if len(layout) > LAYOUT_CHARS_MAX:
                 raise ValueError
-        origin = Origin(**info)
         if any(type(value) is not type(getattr(Origin(), name)) for name, value in info.items()):
             raise TypeError
-        return origin, layouts
+        if info.get("serial") and not valid_serial(info["serial"]):
+            raise ValueError
+        shown = {name: printable(value) for name, value in info.items() if isinstance(value, str)}
+        return Origin(**{**info, **shown}), layouts, records
     except (ValueError, TypeError, LookupError, AttributeError):
         raise NoLog(f"{path}: {_INFO} is damaged; pull the log anew") from None
 
@@ -184,7 +193,7 @@ def _origin(path: Path, data: bytes) -> tuple[Origin, dict[bytes, str]]:
 def _records(path: Path, name: str, data: bytes) -> list[bytes]:
     """Whole records; a year of a box has half a million of them, so without a call for each."""
     found: list[bytes] = []
-    at, end = 0, len(data)
+    at, end, last = 0, len(data), -1
     while at < end:
         record = data[at : at + data[at]]
         check = len(record) - TAIL
@@ -193,6 +202,10 @@ def _records(path: Path, name: str, data: bytes) -> list[bytes]:
         crc = crc32(record[:check])
         if (crc ^ crc >> 16) & 0xFFFF != record[check] | record[check + 1] << 8:
             break
+        sequence = _sequence(record)
+        if sequence <= last:
+            raise NoLog(f"{path}: {name} has record {sequence} behind {last}; pull the log anew")
+        last = sequence
         found.append(record)
         at += len(record)
     if at < end:

@@ -13,6 +13,7 @@ FORMAT = 1
 NONE = 0xFF
 MARKS = 16  # bytes: hash of the core, digest of the configuration
 WATCHED = 60  # bytes of the watches
+BESIDE = ("identity", "digest", "watches", "leases")  # in a snapshot beside the tables' fields
 
 
 class Lane:
@@ -73,7 +74,7 @@ class Lane:
         """The names of all that `state`, of the same core, has otherwise than the lane's."""
         mine = self.state
         found = [name for name in self._known if getattr(mine, name) != getattr(state, name)]
-        for name in ("identity", "digest", "watches", "leases"):
+        for name in BESIDE:
             if getattr(mine, name) != getattr(state, name):
                 found.append(name)
         return found

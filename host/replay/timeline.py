@@ -33,6 +33,13 @@ class Timeline:
         lanes = (chart.lanes.get("session") for chart in self.story.charts)
         return len({band.more for lane in lanes if lane for band in lane.bands if band.more})
 
+    @property
+    def energy_wh(self) -> int | None:
+        """Of all sessions; None without a ledger, which alone tells it."""
+        if not self.ledger.log.ledger:
+            return None
+        return sum(one.energy_wh or 0 for one in self.ledger.sessions)
+
     def html(self, language: str = "en") -> str:
         return page(self.story, self.ledger, TimelineWords(language))
 
@@ -50,10 +57,11 @@ class Timeline:
             "ledger_records": len(self.ledger.log.ledger),
             "holes": story.holes,
             "missing_records": story.missing,
-            "segments_of_other_cores": story.unknown,
+            "segments_of_other_cores": story.others,
+            "segments_not_played": story.unknown,
             "segments_decided_otherwise": story.differs,
             "sessions": self.sessions,
-            "energy_wh": sum(one.energy_wh or 0 for one in self.ledger.sessions),
+            "energy_wh": self.energy_wh,
             "refused_s": _refused_s(story.charts),
             "coarse": is_coarse(story),
         }

@@ -42,6 +42,7 @@ def timeline(
     Exit code 0: the page is written. 2: wrong options. 4: the log cannot be read, holds
     nothing in that time, or the page cannot be written.
     """
+    from host.provisioning.files import write_whole
     from host.replay.field_log import NoLog, read_log
     from host.replay.timeline import make_timeline
     from host.replay.timeline_read import Window
@@ -63,7 +64,7 @@ def timeline(
         fail(f"{log}: holds nothing in that time; widen --from and --to", EXIT_UNUSABLE)
     text = drawn.html(language)
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode(), 0o644)
     except OSError as wrong:
         fail(f"{path}: cannot be written: {wrong.strerror}; name another with -o", EXIT_UNUSABLE)
     summary = {**drawn.summary(), "file": str(path), "bytes": len(text.encode())}

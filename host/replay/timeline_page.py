@@ -126,8 +126,10 @@ def _notes(story: Story, ledger: LedgerReader, words: TimelineWords) -> list[str
     warnings = []
     if not story.records:
         warnings.append(words.say("no_trace"))
+    if story.others:
+        warnings.append(words.say("other_core", count=story.others))
     if story.unknown:
-        warnings.append(words.say("unknown_core", count=story.unknown))
+        warnings.append(words.say("not_played", count=story.unknown))
     if story.differs:
         warnings.append(words.say("differs", count=story.differs))
     if story.holes:

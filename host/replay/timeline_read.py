@@ -15,7 +15,7 @@ from wallbox.store.record import unpack
 from host.replay.cores import of_tree
 from host.replay.field_log import FieldLog
 from host.replay.lane import DECIDED, SNAPSHOT, Lane
-from host.replay.play import Lanes
+from host.replay.play import FAULTS, Lanes
 from host.replay.segments import Entry, Segment, read_entries, read_segments
 from host.replay.timeline_marks import Chart
 from host.replay.timeline_places import Places
@@ -31,14 +31,16 @@ _READING = {
 
 @dataclass
 class Story:
-    """What a timeline shows. `unknown`: pieces of the trace that another core decided; `differs`:
-    pieces in which this tool's rules come to something else; `hidden`: boots that are not drawn."""
+    """What a timeline shows. `others`: pieces of the trace that another core decided; `unknown`:
+    those that this tool's rules cannot play; `differs`: those that they decide otherwise; `hidden`:
+    boots that are not drawn."""
 
     serial: str
     calendar: Chart = field(default_factory=lambda: Chart(None))
     boots: dict[int, Chart] = field(default_factory=dict)
     holes: int = 0
     missing: int = 0  # records
+    others: int = 0
     unknown: int = 0
     differs: int = 0
     hidden: int = 0
@@ -166,7 +168,8 @@ class Reader:
     # --- what the core made of it ---
 
     def _decided(self) -> None:
-        lanes = Lanes(of_tree().load(), self.log.layouts)
+        core = of_tree()
+        lanes = Lanes(core.load(), self.log.layouts)
         total = len(self.log.trace)
         first = unpack(self.log.trace[0])[0] if total else 0
         last: Entry | None = None
@@ -174,6 +177,7 @@ class Reader:
             self.progress("deciding", segment.first.sequence - first, total)
             if last and not segment.follows:
                 self._end(last)
+            self.story.others += segment.core != core.hash
             last = self._play(segment, lanes.of(segment))
         if last:
             self._end(last)
@@ -182,7 +186,7 @@ class Reader:
         entry = segment.first
         try:
             lane.restore(segment.snapshot)
-        except (ValueError, IndexError):
+        except FAULTS:
             self.story.unknown += 1
             return entry
         same = True
@@ -197,7 +201,7 @@ class Reader:
                 continue
             try:
                 lane.take(entry.now, entry.data)
-            except (ValueError, IndexError):  # an event of another firmware
+            except FAULTS:  # an event of another firmware
                 self.story.unknown += 1
                 return entry
             gathered = gathered or entry.kind != events.TICK

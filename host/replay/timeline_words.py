@@ -108,11 +108,17 @@ _TEXTS = {
         "Tegnet grovere end optaget: højst {points} punkter pr. linje, hvoraf laveste og højeste "
         "af naboer er bevaret, og {bands} felter pr. bane. Kortere tid (--from, --to) viser mere.",
     ),
-    "unknown_core": (
-        "{count} parts of the trace come from another firmware; their limits, refusals, link and "
-        "seals are not shown.",
-        "{count} dele af sporet stammer fra anden firmware; grænser, afvisninger, forbindelse og "
-        "plomber vises ikke for dem.",
+    "other_core": (
+        "{count} parts of the trace were decided by other rules than this tool's, or do not name "
+        "theirs; shown is what this tool's make of them.",
+        "{count} dele af sporet er afgjort af andre regler end dette værktøjs, eller nævner ikke "
+        "deres; vist er, hvad dette værktøjs når frem til.",
+    ),
+    "not_played": (
+        "{count} parts of the trace cannot be played with this tool's rules; their limits, "
+        "refusals, link and seals are not shown.",
+        "{count} dele af sporet kan ikke afspilles med dette værktøjs regler; grænser, "
+        "afvisninger, forbindelse og plomber vises ikke for dem.",
     ),
     "differs": (
         "In {count} parts of the trace this tool's rules decide otherwise than the box did; shown "

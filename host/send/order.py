@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from host.console import error, fail, out
+from host.console import error, fail, out, printable
 from host.send import moment
 from host.send.message import Arguments, Reply
 
@@ -128,8 +128,3 @@ class Order:
             f"ask with: wallbox send {self.box} status",
             EXIT_NO_ANSWER,
         )
-
-
-def printable(text: str) -> str:
-    """A text of somebody else without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

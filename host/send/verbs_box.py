@@ -7,13 +7,14 @@ import os
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from host.console import EXIT_UNUSABLE, fail, out
+from host.console import EXIT_UNUSABLE, fail, out, printable
+from host.provisioning.files import try_writing
 from host.send import moment
-from host.send.order import EXIT_NO_ANSWER, Order, printable
+from host.send.order import EXIT_NO_ANSWER, Order
 from host.send.progress import bar
 from host.send.verb import verb
 
@@ -91,6 +92,10 @@ def trace(
 
     if output.exists():
         fail(f"{output}: exists; name another file, or move it away", EXIT_UNUSABLE)
+    try:
+        try_writing(output)
+    except OSError as wrong:
+        _unwritable(output, wrong)
     parts = TraceParts(first, count)
     reply = fetch(order, parts)
     missing = parts.holes()
@@ -170,8 +175,12 @@ def _write(path: Path, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(path, flags, 0o600), "wb") as file:
             file.write(data)
-    except OSError as error:
-        fail(f"{path}: cannot be written: {error.strerror}", EXIT_UNUSABLE)
+    except OSError as wrong:
+        _unwritable(path, wrong)
+
+
+def _unwritable(path: Path, wrong: OSError) -> NoReturn:
+    fail(f"{path}: cannot be written: {wrong.strerror}; name another file", EXIT_UNUSABLE)
 
 
 def _print_status(told: dict[str, object]) -> None:
