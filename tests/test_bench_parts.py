@@ -189,7 +189,7 @@ def test_a_port_keeps_what_it_heard_and_comes_back(tmp_path):
 def test_a_part_that_the_bench_lacks_is_refused_by_name(tmp_path):
     with SimulatedBoard() as simulated, silent_port() as usb:
         config = bench_config(tmp_path, simulated.path)
-        with Bench(config, usb, guarded=False) as bench:
+        with Bench(config, usb) as bench:
             for part in ("meter", "broker", "tag"):
                 with pytest.raises(Stopped, match=f"this bench has no {part}: {part} is missing"):
                     getattr(bench.world, part)

@@ -26,7 +26,7 @@ _DONE = b"."
 
 
 class Guard:
-    """A context: whoever is killed in it, or leaves it with an exception, leaves relays at rest."""
+    """A context: whoever is killed in it, or leaves it before `at_rest`, leaves relays at rest."""
 
     def __init__(self, config: BenchConfig) -> None:
         self._config = config
@@ -42,6 +42,13 @@ class Guard:
         self._process.stdin.flush()
         return self
 
+    def at_rest(self) -> None:
+        """There is nothing left to do for it."""
+        assert self._process and self._process.stdin
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(_DONE)
+            self._process.stdin.flush()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -50,8 +57,6 @@ class Guard:
     ) -> None:
         assert self._process and self._process.stdin
         with contextlib.suppress(OSError):
-            if error is None:
-                self._process.stdin.write(_DONE)
             self._process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on trying
             self._process.wait(WAIT_S)
@@ -59,23 +64,25 @@ class Guard:
 
 @contextlib.contextmanager
 def guarded_relays(
-    config: BenchConfig, on_traffic: Traffic = lambda who, data: None, guarded: bool = True
+    config: BenchConfig, on_traffic: Traffic = lambda who, data: None
 ) -> Iterator[RelayBoard]:
     """The relay board, at rest when it begins and when it ends. Raises `Stopped` if it cannot be;
-    the guard then goes on trying for a while, as it does for a process that is killed.
+    in the end the guard then goes on trying for a while, as it does for a process that is killed.
     """
     assert config.relays
     mains_on = config.mains.at_rest == "on"
     board = RelayBoard(config.relays, on_traffic)
-    with Guard(config) if guarded else contextlib.nullcontext():
+    try:
+        board.rest(mains_on)
+    except BaseException:
+        board.close()
+        raise
+    with Guard(config) as guard, contextlib.closing(board):
         try:
-            board.rest(mains_on)
             yield board
         finally:
-            try:
-                board.rest(mains_on)
-            finally:
-                board.close()
+            board.rest(mains_on)
+            guard.at_rest()
 
 
 @contextlib.contextmanager

@@ -111,13 +111,12 @@ class BenchWorld:
 class Bench(Closing):
     """`hw.verbs.Rig` on real hardware; use as a context. `port` is the box's USB socket."""
 
-    def __init__(self, config: BenchConfig, port: str, guarded: bool = True) -> None:
+    def __init__(self, config: BenchConfig, port: str) -> None:
         """Raises `Stopped` if a key cannot be read. Nothing is switched before `with`."""
         super().__init__()
         self.config = config
         self.traffic = {"meter": evidence.Capture(), "relays": evidence.Capture()}
         self._port = port
-        self._guarded = guarded
         self._keys, self._key = _key_of(config)
         self.relays: RelayBoard | None = None
         self._box: ConsoleBox | None = None
@@ -130,7 +129,7 @@ class Bench(Closing):
         config.make_folder()
         if config.relays:
             self.relays = self.ending.enter_context(
-                guarded_relays(config, self.traffic["relays"].add, self._guarded)
+                guarded_relays(config, self.traffic["relays"].add)
             )
         meter = self._make_meter()
         self.world = BenchWorld(config, self.relays, meter)
