@@ -43,10 +43,10 @@ def said(world, text):
 
 
 def test_first_the_radio_and_then_the_box_starts_again(world):
-    world.box.wait_for(REBOOT, 40)
+    world.box.wait_for(REBOOT, 120)
     assert said(world, RADIO) >= 1
     lines = said(world, "nobody answers")
-    wait_until(lambda: said(world, "nobody answers") > lines, 20, "the box after its reset")
+    wait_until(lambda: said(world, "nobody answers") > lines, 60, "the box after its reset")
     assert said(world, "fault") == said(world, "Traceback") == 0
 
 
