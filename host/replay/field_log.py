@@ -194,6 +194,7 @@ def _records(path: Path, name: str, data: bytes) -> list[bytes]:
     """Whole records; a year of a box has half a million of them, so without a call for each."""
     found: list[bytes] = []
     at, end, last = 0, len(data), -1
+    from_bytes = int.from_bytes
     while at < end:
         record = data[at : at + data[at]]
         check = len(record) - TAIL
@@ -202,7 +203,7 @@ def _records(path: Path, name: str, data: bytes) -> list[bytes]:
         crc = crc32(record[:check])
         if (crc ^ crc >> 16) & 0xFFFF != record[check] | record[check + 1] << 8:
             break
-        sequence = _sequence(record)
+        sequence = from_bytes(record[2:6], "little")
         if sequence <= last:
             raise NoLog(f"{path}: {name} has record {sequence} behind {last}; pull the log anew")
         last = sequence
